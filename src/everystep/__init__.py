@@ -1,10 +1,46 @@
-"""everystep: write one step of a recurrent network, run it over whole sequences."""
+"""everystep: write one step of a recurrent network, run it over whole sequences.
+
+The contract is ``Cell``, ``unroll`` runs it, ``draw`` shows it; ``Forecaster`` does the main job on a table.
+"""
 
 from __future__ import annotations
 
-from everystep import errors
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from everystep import baselines, cells, errors
 from everystep.cell import Cell, tap
+from everystep.unroll import Unrolled, generate, teacher_forcing, unroll
+
+if TYPE_CHECKING:
+    from everystep.forecast import Forecaster
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["Cell", "__version__", "errors", "tap"]
+__all__ = [
+    "Cell",
+    "Forecaster",
+    "Unrolled",
+    "__version__",
+    "baselines",
+    "cells",
+    "errors",
+    "generate",
+    "tap",
+    "teacher_forcing",
+    "unroll",
+]
+
+# Names whose rooms are worth loading only when asked for. A name that is also a room's (unroll, draw, identify)
+# can't be among them: importing the room would put the room itself in the name's place.
+_LATE = {"Forecaster": "everystep.forecast"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LATE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -5,7 +5,7 @@ Everything above this file runs a step over time; nothing above it changes what 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar, Generic, TypeVar
@@ -17,6 +17,21 @@ from everystep.errors import ArgumentError, StateError, TapError
 S = TypeVar("S", bound=tuple[Any, ...])
 
 PartSize = int | str | tuple[int | str, ...]
+
+
+def _step_missing(self: Cell[S], state: S, x: Any, *context: Any) -> tuple[S, Tensor]:
+    """Take one step.
+
+    Args:
+        self: The cell.
+        state: The state before the step, each part (batch, size).
+        x: The input, (batch, input), or a NamedTuple of such streams.
+        context: One NamedTuple of per-sequence values, where ``unroll`` was given one.
+
+    Returns:
+        The state after the step, and y (batch, output).
+    """
+    raise NotImplementedError(f"{type(self).__name__} has no step: write def step(self, state, x).")
 
 
 class Cell(nn.Module, Generic[S]):
@@ -56,6 +71,7 @@ class Cell(nn.Module, Generic[S]):
     """
 
     State: ClassVar[Any]
+    step: Callable[..., tuple[S, Tensor]] = _step_missing  # as nn.Module has forward: a subclass chooses the arguments
 
     def __init__(self, input_size: int | Mapping[str, int], output_size: int, **part_sizes: PartSize) -> None:
         super().__init__()
@@ -67,19 +83,6 @@ class Cell(nn.Module, Generic[S]):
         for name, size in {**inputs, "output_size": output_size, **part_sizes}.items():
             _check_size(who, name, size)
         _check_state_type(who, getattr(type(self), "State", None), tuple(part_sizes))
-
-    def step(self, state: S, x: Any, *context: Any) -> tuple[S, Tensor]:
-        """Take one step.
-
-        Args:
-            state: The state before the step, each part (batch, size).
-            x: The input, (batch, input), or a NamedTuple of such streams.
-            context: At most one NamedTuple of per-sequence values, where ``unroll`` was given one.
-
-        Returns:
-            The state after the step, and y (batch, output).
-        """
-        raise NotImplementedError(f"{type(self).__name__} has no step: write def step(self, state, x)")
 
     def initial_state(self, batch_size: int, like: Tensor, context: Any = None) -> S:
         """Make the state before the first step: zeros, unless a cell says otherwise.
@@ -98,6 +101,7 @@ class Cell(nn.Module, Generic[S]):
         return self.State(**{part: like.new_zeros(batch_size, *shape) for part, shape in shapes.items()})
 
     def extra_repr(self) -> str:
+        """Show the sizes in ``repr``."""
         parts = ", ".join(f"{part}={size}" for part, size in self.part_sizes.items())
         return f"input={self.input_size}, output={self.output_size}, state: {parts}"
 

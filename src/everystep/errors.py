@@ -118,3 +118,14 @@ def unknown(who: str, what: str, name: object, known: Iterable[str]) -> UnknownN
     hint = f'; did you mean "{close[0]}"?' if close else "."
     listed = f" Known here: {', '.join(known)}." if known else " None is known here."
     return UnknownNameError(f'{who}: {what} "{name}" is unknown{hint}{listed}')
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Write a count with its noun: ``1 step``, ``3 steps``.
+
+    Example:
+        >>> from everystep.errors import counted
+        >>> counted(1, "axis", "axes"), counted(2, "axis", "axes"), counted(0, "row")
+        ('1 axis', '2 axes', '0 rows')
+    """
+    return f"{count} {one if count == 1 else many or one + 's'}"

@@ -29,8 +29,8 @@ class Elman(Cell[ElmanState]):
         s(t+1) &= \sigma_h(W s(t) + U x(t+1) + b) \\
         y(t+1) &= \sigma_o(V s(t+1) + c)
 
-    :math:`\sigma_h` is usually tanh, not ReLU: tanh keeps the state in (-1, 1) whatever W is, while nothing stops a ReLU
-    state from growing or dying by a constant factor a step. Gradients may vanish or grow through either.
+    :math:`\sigma_h` is usually tanh, not ReLU: tanh keeps the state in (-1, 1) whatever W is, while nothing stops a
+    ReLU state from growing or dying by a constant factor a step. Gradients may vanish or grow through either.
 
     W starts orthogonal (all its singular values are 1), U and V uniform with variance 1 / columns, b and c zero.
 

@@ -31,11 +31,11 @@ class GRU(Cell[GRUState]):
         n &= \tanh(W_n (r \odot h(t)) + U_n x(t+1) + b_n) && \text{reset before the product} \\
         h(t+1) &= z \odot h(t) + (1 - z) \odot n, \qquad y = h
 
-    Gates are tapped as ``reset`` (r), ``update`` (z: how much is kept; 1 - z is written) and ``candidate`` (n), and lie in this
-    order in W, U and b.
+    Gates are tapped as ``reset`` (r), ``update`` (z: how much is kept; 1 - z is written) and ``candidate`` (n), and
+    lie in this order in W, U and b.
 
-    W starts orthogonal gate by gate, U uniform with variance 1 / input_size, all biases zero: an update gate of 1/2 keeps
-    and writes in equal parts.
+    W starts orthogonal gate by gate, U uniform with variance 1 / input_size, all biases zero: an update gate of 1/2
+    keeps and writes in equal parts.
 
     Args:
         input_size: Features of x.

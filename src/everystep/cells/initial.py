@@ -35,7 +35,7 @@ def uniform(rows: int, columns: int, blocks: int = 1) -> nn.Parameter:
     return nn.Parameter(torch.empty(blocks * rows, columns).uniform_(-bound, bound))
 
 
-def bias(size: int, wanted: bool) -> nn.Parameter | None:  # noqa: FBT001
+def bias(size: int, wanted: bool) -> nn.Parameter | None:
     """Make a zero bias, or none."""
     return nn.Parameter(torch.zeros(size)) if wanted else None
 

@@ -33,8 +33,8 @@ class LSTM(Cell[LSTMState]):
     Gates are tapped as ``input`` (i: how much is written), ``forget`` (f: how much is kept), ``candidate`` (g: what is
     written) and ``output`` (o: how much is let out), and lie in this order in W, U and b.
 
-    W starts orthogonal gate by gate, U uniform with variance 1 / input_size, b zero except the forget gate's, which is 1
-    so that a new cell keeps its memory (Jozefowicz et al. 2015).
+    W starts orthogonal gate by gate, U uniform with variance 1 / input_size, b zero except the forget gate's, which is
+    1 so that a new cell keeps its memory (Jozefowicz et al. 2015).
 
     Args:
         input_size: Features of x.

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from everystep.cell import Cell, PartSize, part_shape
 from everystep.engines import Forced
-from everystep.engines.stepping import batched, dtype_name, part_names, streams_of
-from everystep.errors import ArgumentError, DeviceError, DTypeError, ShapeError, StateError
+from everystep.engines.stepping import dtype_name, streams_of
+from everystep.errors import ArgumentError, DeviceError, DTypeError, ShapeError, StateError, counted
 
 
 def check_input(who: str, cell: Any, x: Any) -> None:
@@ -122,7 +122,9 @@ def _input_sizes(who: str, cell: Any, x: Any) -> Mapping[str, int | None]:
     if isinstance(sizes, dict) and isinstance(x, Tensor):
         raise ShapeError(f"{who}: x is one tensor; expected a NamedTuple of streams ({', '.join(sizes)}).")
     if isinstance(sizes, int) and not isinstance(x, Tensor):
-        raise ShapeError(f"{who}: x has the streams ({', '.join(names)}); expected one tensor (time, batch, input={sizes}).")
+        raise ShapeError(
+            f"{who}: x has the streams ({', '.join(names)}); expected one tensor (time, batch, input={sizes})."
+        )
     if isinstance(sizes, dict) and set(sizes) != set(names):
         raise ShapeError(f"{who}: x has the streams ({', '.join(names)}); expected ({', '.join(sizes)}).")
     return sizes if isinstance(sizes, dict) else {"x": sizes}
@@ -137,9 +139,11 @@ def _check_axes(who: str, label: str, x: Tensor, size: int | None) -> None:
             mend = f"The feature axis is missing: pass {label}.unsqueeze(-1)."
         raise ShapeError(f"{who}: {label} has shape {shape}; expected {expected}. {mend}")
     if x.ndim < 3 or (size is not None and x.ndim > 3):
-        raise ShapeError(f"{who}: {label} has shape {shape}, {x.ndim} axes; expected 3: {expected}.")
+        raise ShapeError(
+            f"{who}: {label} has shape {shape}, {counted(x.ndim, 'axis', 'axes')}; expected 3: {expected}."
+        )
     if size is not None and shape[2] != size:
-        raise ShapeError(f"{who}: {label} has shape {shape}, {shape[2]} features; expected {expected}.")
+        raise ShapeError(f"{who}: {label} has shape {shape}, {counted(shape[2], 'feature')}; expected {expected}.")
 
 
 def _check_like_parameters(who: str, label: str, x: Tensor, cell: Cell[Any], *, may_be_whole: bool) -> None:
@@ -188,8 +192,8 @@ def _checked_lengths(who: str, lengths: Any, steps: int, rows: int) -> Tensor:
     outside = ((lengths < 0) | (lengths > steps)).nonzero().flatten().tolist()
     if outside:
         row = outside[0]
-        more = f" ({len(outside) - 1} more rows likewise)" if len(outside) > 1 else ""
+        more = f" ({counted(len(outside) - 1, 'more row')} likewise)" if len(outside) > 1 else ""
         raise ArgumentError(
-            f"{who}: lengths[{row}] is {int(lengths[row])}; expected 0..{steps}, x has {steps} steps.{more}"
+            f"{who}: lengths[{row}] is {int(lengths[row])}; expected 0..{steps}, x has {counted(steps, 'step')}.{more}"
         )
     return lengths

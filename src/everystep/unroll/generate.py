@@ -60,7 +60,9 @@ def generate(
         pieces.append(unroll(cell, _one_step(x), state, context=context, record=record))
         x, state = feed(pieces[-1].y[0]), pieces[-1].state
     if not pieces:
-        return unroll(cell, each_stream(lambda stream: stream[:0], _one_step(first)), state, context=context, record=record)
+        return unroll(
+            cell, each_stream(lambda stream: stream[:0], _one_step(first)), state, context=context, record=record
+        )
     return _joined(pieces)
 
 

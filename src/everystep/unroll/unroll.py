@@ -65,12 +65,12 @@ def unroll(
         context: A NamedTuple of per-sequence values, handed to every step as ``step(state, x, context)``.
         lengths: Steps of each sequence, (batch,) whole numbers 0..T. Past its end a sequence's y is zero
             and its state stays.
-        mask: (time, batch) bool, true where a step is taken. A step that is not taken leaves the state, its y is zero, and
-            its x, reset and forced values, NaN included, are never looked at.
+        mask: (time, batch) bool, true where a step is taken. A step that is not taken leaves the state, its y is zero,
+            and its x, reset and forced values, NaN included, are never looked at.
         resets: (time, batch) bool: before that step the state is put back to ``cell.initial_state`` (not to
             ``state=``); zeros for a plain function.
-        forced: ``{part: (values (time, batch, size), where (time, batch) bool)}``: where true, ``values[t]`` replaces
-            the part *entering* step t, after resets. Gradients flow to the values and are cut to the state.
+        forced: ``{part: (values (time, batch, size), where (time, batch) bool)}``: where true, ``values[t]``
+            replaces the part *entering* step t, after resets. Gradients flow to the values and are cut to the state.
         reverse: Run from the last step to the first; a ragged batch is reversed within each length.
             Everything stays indexed by the time of x.
         record: Names of taps and state parts to return, or ``"all"``.

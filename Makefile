@@ -1,0 +1,75 @@
+# For developers. Users install the wheel: pip install everystep.
+# Needs Python 3.11 or newer and make; everything else goes into .venv, at the versions of constraints.txt.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || command -v python || echo python3)
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/everystep-ready
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+TESTS  ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo tour test check format bench wheel wheel-check docs constraints clean
+
+help:  ## List what make can do.
+	@echo "everystep: what make can do (each sets up $(VENV) first where it needs it)"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY)  ## Run the main job on real data: fit, judge, forecast, report.
+	@echo "==> everystep demo"
+	@$(BIN)/everystep demo
+
+tour: $(READY)  ## Go through the lecture notes, item by item, into one page.
+	@echo "==> everystep tour"
+	@$(BIN)/everystep tour
+
+test: $(READY)  ## Run every test, the examples in docstrings, README and docs included.
+	@echo "==> tests on all cores (choose some with TESTS='-k lstm')"
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(TESTS)
+
+check: $(READY)  ## Check format, lint, types, and that rooms keep to their floors.
+	@echo "==> format (ruff)"
+	@$(BIN)/ruff format --check .
+	@echo "==> lint (ruff)"
+	@$(BIN)/ruff check .
+	@echo "==> types (basedpyright)"
+	@$(BIN)/basedpyright
+	@echo "==> floors (import-linter)"
+	@$(BIN)/lint-imports --no-logo
+
+format: $(READY)  ## Write the format and the fixes that ruff is sure of.
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## Time what benchmarks/ times; each prints both sides of its comparison.
+	@for file in benchmarks/*.py; do echo "==> $$file"; $(BIN)/python "$$file" || exit 1; done
+
+wheel: $(READY)  ## Build the wheel into dist/.
+	@echo "==> building the wheel into dist/"
+	@$(BIN)/python -m build --wheel --no-isolation --outdir dist
+
+wheel-check: wheel  ## Install the wheel in an empty environment and run the main job there.
+	@$(BIN)/python .ci/wheel_check.py dist constraints.txt
+
+docs: $(READY)  ## Build the documentation into docs/_build/html.
+	@$(PIP) install --quiet --no-build-isolation -c constraints.txt -e '.[docs]'
+	@echo "==> documentation into docs/_build/html"
+	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
+constraints:  ## Write constraints.txt anew from a fresh environment (by hand, when versions move).
+	@.ci/constraints '$(PYTHON)'
+
+clean:  ## Remove what make made: the environment, builds and caches.
+	rm -rf $(VENV) build dist docs/_build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml constraints.txt
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "everystep needs Python 3.11 or newer; '$(PYTHON)' is: $$('$(PYTHON)' --version 2>&1 | head -n 1)." >&2; \
+	  echo "Name another one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "==> environment in $(VENV) ($$('$(PYTHON)' --version 2>&1), versions from constraints.txt; minutes the first time)"
+	@test -x $(BIN)/python || '$(PYTHON)' -m venv $(VENV)
+	@$(PIP) install --quiet -c constraints.txt hatchling editables
+	@$(PIP) install --quiet --no-build-isolation -c constraints.txt -e '.[dev]'
+	@touch $(READY)
+	@echo "==> environment ready"

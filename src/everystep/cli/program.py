@@ -1,0 +1,73 @@
+"""The program ``everystep``: its commands, and what a refusal looks like on a terminal.
+
+A command is one file of this room with one function of the same name, and one place in ``COMMANDS``.
+Its file imports what is heavy inside the function, so that ``everystep --help`` stays quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from everystep import __version__
+from everystep.errors import EverystepError
+
+COMMANDS: tuple[Callable[..., Any], ...] = ()  # in the order of --help
+
+REFUSED = 2
+FAILED = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program and leave with its exit code.
+
+    The exit code is 0 when all went well, 2 for a refusal (the message goes to stderr, without a traceback),
+    1 where the machine failed (a full disk, a file that may not be read), 130 after Ctrl-C.
+
+    Args:
+        arguments: What was typed after ``everystep``; taken from the process when not given.
+    """
+    try:
+        program(COMMANDS)(args=arguments, prog_name="everystep")
+    except EverystepError as refusal:
+        print(f"everystep: {refusal}", file=sys.stderr)
+        sys.exit(REFUSED)
+    except OSError as failure:
+        print(f"everystep: {failure}", file=sys.stderr)
+        sys.exit(FAILED)
+
+
+def program(commands: Sequence[Callable[..., Any]]) -> typer.Typer:
+    """Build the program of some commands; each is called by the name of its function."""
+    app = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(everystep)
+    for command in commands:
+        app.command()(command)
+    return app
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version and stop, where that is what was asked for."""
+    if wanted:
+        print(f"everystep {__version__}")
+        raise typer.Exit
+
+
+def everystep(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", callback=print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Recurrent networks by the step: fit them, see inside them, forecast with them.
+
+    [bold]everystep demo[/bold] fits, judges and reports on real data in under two minutes;
+    [bold]everystep tour[/bold] goes through the lecture notes that the library began from.
+    """

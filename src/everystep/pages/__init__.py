@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from markupsafe import Markup, escape
 
-from everystep.pages.canvas import NARROW, WIDE, Screen, chart, date_ticks, name_below, number_ticks, plot_area, svg
-from everystep.pages.charts import Band, Dot, Line, Mark, dot_chart, line_chart
+from everystep.pages.axes import Mark, date_ticks, draw_mark, log_ticks, name_below, number_ticks, plot_area
+from everystep.pages.canvas import NARROW, WIDE, Screen, chart, figure_of, svg
+from everystep.pages.charts import Band, Line, key, line_chart
+from everystep.pages.dots import Dot, dot_chart
 from everystep.pages.heat import Panel, heat_chart
 from everystep.pages.labels import label
 from everystep.pages.numerals import number
@@ -31,12 +33,16 @@ __all__ = [
     "colour",
     "date_ticks",
     "dot_chart",
+    "draw_mark",
     "embed",
     "escape",
     "facts",
+    "figure_of",
     "heat_chart",
+    "key",
     "label",
     "line_chart",
+    "log_ticks",
     "name_below",
     "number",
     "number_ticks",

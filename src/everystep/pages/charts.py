@@ -1,4 +1,4 @@
-"""Charts of lines and dots: labels stand where the eye already is, at the end of a line or beside a dot."""
+"""Charts of lines: labels stand where the eye already is, at the end of a line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from everystep.pages.canvas import TEXT, WIDE, Screen, chart, date_ticks, name_below, number_ticks, plot_area, spread
+from everystep.pages.axes import Mark, date_ticks, draw_mark, log_ticks, name_below, number_ticks, plot_area, spread
+from everystep.pages.canvas import TEXT, WIDE, Screen, chart
 from everystep.pages.labels import label
 from everystep.pages.palette import colour
 from everystep.pages.thin import thin
@@ -58,24 +59,6 @@ class Band:
     role: str = "forecast"
 
 
-@dataclass(frozen=True)
-class Mark:
-    """An upright hairline at x with a short name at its top."""
-
-    x: Any
-    name: str
-
-
-@dataclass(frozen=True)
-class Dot:
-    """One row of a dot chart: a name, a value, and the text beside the dot."""
-
-    name: str
-    value: float
-    text: str
-    role: str = "baseline"
-
-
 def line_chart(
     lines: Sequence[Line],
     *,
@@ -112,7 +95,7 @@ def line_chart(
     """
 
     def paint(figure: Figure, screen: Screen) -> None:
-        axes = plot_area(figure, title=y_name)
+        axes = plot_area(figure, title=y_name, marked=bool(marks))
         for band in bands:
             _draw_band(axes, band, screen)
         for line in lines:
@@ -120,9 +103,10 @@ def line_chart(
         _scale(axes, lines, bands, log)
         _bottom(axes, lines, screen, x_name)
         for mark in marks:
-            _draw_mark(axes, mark)
+            draw_mark(axes, mark)
         if screen == WIDE:
-            _label_ends(figure, axes, lines, heights[0])
+            edges = [Line(band.name, band.x, band.high, role=band.role) for band in bands]
+            _label_ends(axes, [*edges, *lines], heights[0])
 
     named = key(lines, bands)
     return chart(paint, title=title, alt=alt, heights=heights, heading=heading, caption=caption, key=named)
@@ -149,54 +133,6 @@ _KEY_BAND = Markup(
 )
 
 
-def dot_chart(
-    dots: Sequence[Dot],
-    *,
-    title: str,
-    alt: str,
-    x_name: str = "",
-    mark: Mark | None = None,
-    heading: str = "",
-    caption: Markup | str = "",
-) -> Markup:
-    """Draw one dot per row on a common scale from zero.
-
-    Args:
-        dots: The rows, from top to bottom.
-        title: A short name, read aloud.
-        alt: What the picture shows, for readers who can't see it.
-        x_name: What the scale measures.
-        mark: A value to compare with, as an upright hairline.
-        heading: A line above the picture.
-        caption: Text under it.
-
-    Returns:
-        The ``<figure>`` element.
-    """
-
-    def paint(figure: Figure, screen: Screen) -> None:
-        axes = plot_area(figure)
-        rows = list(range(len(dots)))
-        for row, dot in zip(rows, dots, strict=True):
-            axes.plot([0, dot.value], [row, row], color=colour("rule"), linewidth=1, zorder=1)
-            axes.plot([dot.value], [row], "o", color=colour(dot.role), markersize=8, clip_on=False)
-            axes.annotate(dot.text, (dot.value, row), (9, 0), textcoords="offset points", va="center",
-                          color=colour("ink"))  # fmt: skip
-        axes.set_yticks(rows, [label(dot.name, screen.letters) for dot in dots])
-        axes.tick_params(axis="y", labelcolor=colour("ink"))
-        axes.set_ylim(len(dots) - 0.4, -0.6 - 0.5 * (mark is not None))
-        axes.set_xlim(0, max([dot.value for dot in dots if np.isfinite(dot.value)] + [1e-300]) * 1.02)
-        axes.grid(visible=False)
-        number_ticks(axes.xaxis, screen.ticks - 2)
-        if x_name:
-            name_below(axes, x_name)
-        if mark is not None:
-            _draw_mark(axes, mark)
-
-    height = 60 + 26 * len(dots)
-    return chart(paint, title=title, alt=alt, heights=(height, height), heading=heading, caption=caption)
-
-
 def _draw_band(axes: Axes, band: Band, screen: Screen) -> None:
     keep = np.union1d(thin(band.low, screen.width), thin(band.high, screen.width))
     axes.fill_between(
@@ -220,19 +156,6 @@ def _draw_line(axes: Axes, line: Line, screen: Screen) -> None:
     )
 
 
-def _draw_mark(axes: Axes, mark: Mark) -> None:
-    axes.axvline(mark.x, color=colour("quiet"), linewidth=0.8, zorder=1)
-    axes.annotate(
-        label(mark.name, 24),
-        (mark.x, 1),
-        (4, 0),
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-        va="top",
-        color=colour("quiet"),
-    )
-
-
 def _scale(axes: Axes, lines: Sequence[Line], bands: Sequence[Band], log: bool) -> None:
     """Choose the upright range; a line that hardly moves is drawn flat instead of as magnified rounding."""
     values = np.concatenate([*(line.y for line in lines), *(edge for band in bands for edge in (band.low, band.high))])
@@ -241,23 +164,12 @@ def _scale(axes: Axes, lines: Sequence[Line], bands: Sequence[Band], log: bool) 
     if log and low > 0 and high > 2 * low:
         axes.set_yscale("log")
         axes.set_ylim(low / (high / low) ** 0.06, high * (high / low) ** 0.06)
-        _log_ticks(axes)
+        log_ticks(axes.yaxis)
         return
     span = max(high - low, 1e-6 * max(abs(low), abs(high)), 1e-300)
     middle = (low + high) / 2
     axes.set_ylim(middle - 0.56 * span, middle + 0.56 * span)
     number_ticks(axes.yaxis, 5)
-
-
-def _log_ticks(axes: Axes) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    from everystep.pages.numerals import number
-
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.tick_params(axis="y", which="minor", length=0)
 
 
 def _bottom(axes: Axes, lines: Sequence[Line], screen: Screen, name: str) -> None:
@@ -269,7 +181,7 @@ def _bottom(axes: Axes, lines: Sequence[Line], screen: Screen, name: str) -> Non
         name_below(axes, name)
 
 
-def _label_ends(figure: Figure, axes: Axes, lines: Sequence[Line], height: int) -> None:
+def _label_ends(axes: Axes, lines: Sequence[Line], height: int) -> None:
     """Set each line's name at its right end, moved apart where ends are close, with a thin leader."""
     room = height - 70
     fits = max(1, int(room / (TEXT + 4)))
@@ -277,9 +189,18 @@ def _label_ends(figure: Figure, axes: Axes, lines: Sequence[Line], height: int) 
     ends = [axes.transLimits.transform((0, axes.transScale.transform((1, _last(line.y)))[1]))[1] for line in named]
     for line, end, place in zip(named, ends, spread(ends, (TEXT + 4) / room, 0.0, 1.0), strict=True):
         if abs(place - end) * room > 3:
-            axes.plot([1.004, 1.024], [end, place], color=colour("rule"), linewidth=0.8, transform=axes.transAxes, clip_on=False)
+            axes.plot(
+                [1.004, 1.024],
+                [end, place],
+                color=colour("rule"),
+                linewidth=0.8,
+                transform=axes.transAxes,
+                clip_on=False,
+            )
         role = "ink" if line.role == "U" else line.role
-        axes.text(1.03, place, label(line.name, WIDE.letters), transform=axes.transAxes, va="center", color=colour(role))
+        axes.text(
+            1.03, place, label(line.name, WIDE.letters), transform=axes.transAxes, va="center", color=colour(role)
+        )
 
 
 def _last(y: Array) -> float:

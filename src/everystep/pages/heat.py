@@ -10,7 +10,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from everystep.pages.canvas import Screen, chart, name_below, number_ticks, plot_area
+from everystep.pages.axes import name_below, number_ticks, plot_area
+from everystep.pages.canvas import Screen, chart
 from everystep.pages.palette import colour
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _NEAREST_PLAIN, _FARTHEST_PLAIN = 1e-4, 1e6
@@ -46,7 +47,7 @@ def tick(value: float, ticks: Sequence[float]) -> str:
         The text; all ticks of one axis get the same number of decimals.
     """
     largest = max((abs(t) for t in ticks), default=0.0)
-    steps = [b - a for a, b in zip(ticks, ticks[1:], strict=False) if b > a]
+    steps = [b - a for a, b in pairwise(ticks) if b > a]
     step = min(steps, default=largest or 1.0)
     if largest and not _NEAREST_PLAIN * 10 <= largest < _FARTHEST_PLAIN:
         power = math.floor(math.log10(largest))

@@ -42,13 +42,17 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, own: Sequ
     Example:
         >>> from everystep.pages import Column, table
         >>> html = table([Column("method"), Column("MAE", best=min)], [["ours", 0.5], ["theirs", 0.7]])
-        >>> '<td class="best" data-name="MAE">0.5</td>' in html
+        >>> '<td class="best" data-name="MAE"><span>0.5' in html
         True
     """
-    head = Markup("").join(Markup('<th scope="col"{}>{}</th>').format(_kind(i == 0), c.name) for i, c in enumerate(columns))
+    head = Markup("").join(
+        Markup('<th scope="col"{}>{}</th>').format(_kind(i == 0), c.name) for i, c in enumerate(columns)
+    )
     best = [_best(column, [row[i] for row in rows]) for i, column in enumerate(columns)]
     body = Markup("\n").join(_row(columns, row, best, mine=i in own) for i, row in enumerate(rows))
-    return Markup('<table class="cards">\n<thead><tr>{}</tr></thead>\n<tbody>\n{}\n</tbody>\n</table>\n').format(head, body)
+    return Markup('<table class="cards">\n<thead><tr>{}</tr></thead>\n<tbody>\n{}\n</tbody>\n</table>\n').format(
+        head, body
+    )
 
 
 def facts(pairs: Mapping[str, Any]) -> Markup:
@@ -73,7 +77,9 @@ def _row(columns: Sequence[Column], row: Sequence[Any], best: Sequence[float | N
         wins = target is not None and not isinstance(value, str) and value == target
         shown = _text(value) if isinstance(value, str) else column.write(value)
         cells.append(
-            Markup("<td{} data-name=\"{}\">{}</td>").format(Markup(' class="best"') if wins else "", column.name, shown)
+            Markup('<td{} data-name="{}"><span>{}</span></td>').format(
+                Markup(' class="best"') if wins else "", column.name, shown
+            )
         )
     return Markup("<tr{}>{}</tr>").format(Markup(' class="own"') if mine else "", Markup("").join(cells))
 

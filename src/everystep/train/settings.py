@@ -1,0 +1,71 @@
+"""What a training run is asked to do: a handful of numbers, checked when they are given."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from everystep.errors import ArgumentError, unknown
+from everystep.train.schedule import SCHEDULES
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a training run. A run goes on only with the settings it was started with.
+
+    Args:
+        epochs: Times through the batches, 1 or more.
+        learning_rate: AdamW's step size, above 0; the highest one where the schedule changes it.
+        weight_decay: AdamW's decoupled weight decay, 0 or more.
+        clip_norm: Largest norm of the whole gradient, above 0; None leaves gradients as they are.
+        schedule: How the learning rate goes on after warm-up: ``"constant"``, or ``"cosine"`` down to 0.
+        warmup_steps: Steps over which the learning rate rises in a straight line, 0 or more.
+        patience: Epochs without a better validation after which training stops, 1 or more; None never stops early.
+        seed: Start of torch's, NumPy's and Python's random numbers (dropout, noise); 0 or more.
+
+    Raises:
+        ArgumentError: A number is out of its range.
+        UnknownNameError: There is no such schedule.
+
+    Example:
+        >>> from everystep.train import Settings
+        >>> Settings(epochs=5, schedule="cosine", warmup_steps=10).learning_rate
+        0.001
+
+    Source:
+        Loshchilov and Hutter, Decoupled weight decay regularization, 2019 (AdamW); Pascanu, Mikolov and Bengio,
+        On the difficulty of training recurrent neural networks, 2013 (clipping the norm).
+    """
+
+    epochs: int = 20
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    clip_norm: float | None = 1.0
+    schedule: str = "constant"
+    warmup_steps: int = 0
+    patience: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _whole("epochs", self.epochs, least=1)
+        _whole("warmup_steps", self.warmup_steps, least=0)
+        _whole("seed", self.seed, least=0)
+        if self.patience is not None:
+            _whole("patience", self.patience, least=1)
+        _positive("learning_rate", self.learning_rate)
+        if self.clip_norm is not None:
+            _positive("clip_norm", self.clip_norm)
+        if self.weight_decay != 0:
+            _positive("weight_decay", self.weight_decay)
+        if self.schedule not in SCHEDULES:
+            raise unknown("Settings", "schedule", self.schedule, SCHEDULES)
+
+
+def _whole(name: str, value: object, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ArgumentError(f"Settings: {name} is {value!r}; expected a whole number, {least} or more.")
+
+
+def _positive(name: str, value: object) -> None:
+    if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+        raise ArgumentError(f"Settings: {name} is {value!r}; expected a finite number above 0.")

@@ -99,8 +99,8 @@ def line_chart(
         for band in bands:
             _draw_band(axes, band, screen)
         for line in lines:
-            _draw_line(axes, line, screen)
-        _scale(axes, lines, bands, log)
+            draw_line(axes, line, screen)
+        set_scale(axes, [*(line.y for line in lines), *(e for band in bands for e in (band.low, band.high))], log=log)
         _bottom(axes, lines, screen, x_name)
         for mark in marks:
             draw_mark(axes, mark)
@@ -140,7 +140,8 @@ def _draw_band(axes: Axes, band: Band, screen: Screen) -> None:
     )
 
 
-def _draw_line(axes: Axes, line: Line, screen: Screen) -> None:
+def draw_line(axes: Axes, line: Line, screen: Screen) -> None:
+    """Draw one line, thinned to what the screen can show."""
     keep = thin(line.y, screen.width)
     dots = line.dots or len(line.y) == 1
     axes.plot(
@@ -156,11 +157,11 @@ def _draw_line(axes: Axes, line: Line, screen: Screen) -> None:
     )
 
 
-def _scale(axes: Axes, lines: Sequence[Line], bands: Sequence[Band], log: bool) -> None:
+def set_scale(axes: Axes, values: Sequence[Array], *, log: bool = False) -> None:
     """Choose the upright range; a line that hardly moves is drawn flat instead of as magnified rounding."""
-    values = np.concatenate([*(line.y for line in lines), *(edge for band in bands for edge in (band.low, band.high))])
-    values = values[np.isfinite(values)].astype(float)
-    low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
+    found = np.concatenate([np.asarray(v, dtype=float) for v in values])
+    found = found[np.isfinite(found)]
+    low, high = (found.min(), found.max()) if len(found) else (0.0, 1.0)
     if log and low > 0 and high > 2 * low:
         axes.set_yscale("log")
         axes.set_ylim(low / (high / low) ** 0.06, high * (high / low) ** 0.06)

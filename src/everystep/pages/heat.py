@@ -1,4 +1,4 @@
-"""Heat maps over time: one strip per gate, paper for 0 and full ink for 1."""
+"""Heat maps over time: one strip per gate, paper for shut and full ink for open."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 
 from everystep.pages.axes import name_below, number_ticks, plot_area
 from everystep.pages.canvas import Screen, chart
+from everystep.pages.charts import Line, draw_line, set_scale
 from everystep.pages.palette import colour
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Array = NDArray[Any]
+
+LINE_HEIGHT = 110  # px of a line above the strips
 
 
 @dataclass(frozen=True)
@@ -26,15 +30,15 @@ class Panel:
 
     Attributes:
         name: What it shows, set above it.
-        values: (rows, steps), from top to bottom.
-        low: The value drawn as bare paper.
-        high: The value drawn in full ink.
+        values: (rows, steps), from top to bottom; below 0 only if ``signed``.
+        largest: The value in full ink.
+        signed: True for values from -largest to largest, dark for the lowest and bright for the highest.
     """
 
     name: str
     values: Array
-    low: float = 0.0
-    high: float = 1.0
+    largest: float = 1.0
+    signed: bool = False
 
 
 def heat_chart(
@@ -42,6 +46,7 @@ def heat_chart(
     *,
     title: str,
     alt: str,
+    above: Line | None = None,
     x_name: str = "step",
     heading: str = "",
     caption: Markup | str = "",
@@ -52,6 +57,7 @@ def heat_chart(
         panels: The strips, from top to bottom.
         title: A short name, read aloud.
         alt: What the picture shows, for readers who can't see it.
+        above: A line over the same steps (column t lies from t - 1/2 to t + 1/2), drawn above the strips.
         x_name: What the columns are.
         heading: A line above the picture.
         caption: Text under it.
@@ -60,30 +66,72 @@ def heat_chart(
         The ``<figure>`` element.
     """
     sizes = [strip_height(len(panel.values)) for panel in panels]
+    tops = [LINE_HEIGHT] if above is not None else []
 
     def paint(figure: Figure, screen: Screen) -> None:
-        grid = figure.add_gridspec(len(panels), 1, height_ratios=sizes)
-        for place, panel in enumerate(panels):
-            axes = plot_area(figure, grid[place], title=panel.name)
-            _draw_strip(axes, panel)
+        grid = figure.add_gridspec(len(tops + sizes), 1, height_ratios=tops + sizes)
+        steps = panels[0].values.shape[1]
+        if above is not None:
+            _draw_above(plot_area(figure, grid[0], title=above.name), above, screen)
+        for place, panel in enumerate(panels, start=len(tops)):
+            _draw_strip(plot_area(figure, grid[place], title=panel.name), panel)
+        for axes in figure.axes:
+            axes.set_xlim(0.5, steps + 0.5)
             number_ticks(axes.xaxis, screen.ticks, whole=True)
-            axes.tick_params(axis="x", labelbottom=place == len(panels) - 1)
+            axes.tick_params(axis="x", labelbottom=axes is figure.axes[-1])
         name_below(figure.axes[-1], x_name)
 
-    height = sum(sizes) + 34 * len(panels) + 46
-    return chart(paint, title=title, alt=alt, heights=(height, height), heading=heading, caption=caption)
+    height = sum(tops + sizes) + 34 * len(tops + sizes) + 46
+    samples = Markup("").join(_sample(signed) for signed in sorted({panel.signed for panel in panels}))
+    key = Markup('<ul class="key">{}</ul>\n').format(samples)
+    return chart(paint, title=title, alt=alt, heights=(height, height), heading=heading, caption=caption, key=key)
 
 
 def strip_height(rows: int) -> int:
     """Give the pixels of a strip: enough to see a row, never a wall of them."""
-    return int(np.clip(12 * rows, 16, 130))
+    return int(np.clip(12 * rows, 18, 104))
 
 
-def _draw_strip(axes: Any, panel: Panel) -> None:
+def _draw_above(axes: Axes, line: Line, screen: Screen) -> None:
+    draw_line(axes, line, screen)
+    set_scale(axes, [line.y])
+    number_ticks(axes.yaxis, 3)
+
+
+def _draw_strip(axes: Axes, panel: Panel) -> None:
     rows, steps = panel.values.shape
-    ink = np.zeros((rows, steps, 4))
-    ink[..., :3] = [int(colour("gate")[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    ink[..., 3] = np.clip((panel.values - panel.low) / ((panel.high - panel.low) or 1.0), 0, 1)
-    axes.imshow(ink, aspect="auto", interpolation="none", extent=(0.5, steps + 0.5, rows + 0.5, 0.5))
+    shown = np.nan_to_num(panel.values) / (panel.largest or 1.0)
+    inked = _bright((shown + 1) / 2) if panel.signed else _inked(shown)
+    axes.imshow(inked, aspect="auto", interpolation="none", extent=(0.5, steps + 0.5, rows + 0.5, 0.5))
     axes.set_yticks([])
     axes.grid(visible=False)
+
+
+def _inked(share: Array) -> Array:
+    """Turn shares 0 to 1 into the gates' ink, (..., 4), so thin that the page's own ground shows through."""
+    ink = np.empty((*share.shape, 4))
+    ink[..., :3] = [int(colour("gate")[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    ink[..., 3] = np.clip(share, 0, 1)
+    return ink
+
+
+def _bright(share: Array) -> Array:
+    """Turn shares 0 to 1 into cividis, which climbs in lightness for every eye and in grey."""
+    from matplotlib import colormaps
+
+    return colormaps["cividis"](np.clip(share, 0, 1))
+
+
+def _sample(signed: bool) -> Markup:
+    ends = ("lowest", "0", "highest") if signed else ("0, shut", "", "1, open")
+    steps = np.linspace(0, 1, 9)
+    colours = _bright(steps) if signed else _inked(steps)
+    rects = Markup("").join(
+        Markup('<rect x="{}" width="10" height="10" fill="#{:02x}{:02x}{:02x}" fill-opacity="{:.2f}"/>').format(
+            10 * place, *(int(255 * part) for part in rgba[:3]), rgba[3]
+        )
+        for place, rgba in enumerate(colours)
+    )
+    return Markup('<li>{}<svg class="ramp" viewBox="0 0 90 10" aria-hidden="true">{}</svg>{}</li>').format(
+        ends[0], rects, ends[2]
+    )

@@ -36,6 +36,28 @@ def number(value: float | None, digits: int = 3) -> str:
     return _minus(f"{value:,.{places}f}")
 
 
+def column(values: Sequence[float | None], digits: int = 3) -> list[str]:
+    """Write the numbers of one column with the same decimals, so that their points stand under each other.
+
+    Args:
+        values: The numbers; None or NaN becomes a dash.
+        digits: Significant digits of the smallest.
+
+    Returns:
+        The texts; each number by itself where they lie too many powers of ten apart.
+
+    Example:
+        >>> from everystep.pages.numerals import column
+        >>> column([0.361, 12.0, None])
+        ['0.361', '12.000', '–']
+    """
+    sizes = [abs(v) for v in values if v is not None and math.isfinite(v) and v]
+    if not sizes or max(sizes) > 1e4 * min(sizes) or max(sizes) >= _FARTHEST_PLAIN or min(sizes) < _NEAREST_PLAIN:
+        return [number(v, digits) for v in values]
+    places = max(0, digits - 1 - math.floor(math.log10(min(sizes))))
+    return [number(v) if v is None or not math.isfinite(v) else _minus(f"{v:,.{places}f}") for v in values]
+
+
 def tick(value: float, ticks: Sequence[float]) -> str:
     """Write one tick of an axis with just the digits that tell it from its neighbours.
 

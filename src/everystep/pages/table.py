@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 
 from everystep.pages.labels import label
-from everystep.pages.numerals import number
+from everystep.pages.numerals import column
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,13 @@ class Column:
 
     Attributes:
         name: Its heading.
-        best: ``min`` or ``max`` to mark the best figure; None for none.
-        write: Turns a value into text or markup.
+        best: Chooses the best of its figures, for instance ``min``; None for none.
+        write: Turns all its figures into texts; the dashes for None are its work too.
     """
 
     name: str
     best: Callable[[Sequence[float]], float] | None = None
-    write: Callable[[Any], str] = number
+    write: Callable[[Sequence[float | None]], Sequence[str]] = column
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, own: Sequence[int] = ()) -> Markup:
@@ -42,14 +42,18 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, own: Sequ
     Example:
         >>> from everystep.pages import Column, table
         >>> html = table([Column("method"), Column("MAE", best=min)], [["ours", 0.5], ["theirs", 0.7]])
-        >>> '<td class="best" data-name="MAE"><span>0.5' in html
+        >>> '<td class="best" data-name="MAE"><span>0.500' in html
         True
     """
-    head = Markup("").join(
-        Markup('<th scope="col"{}>{}</th>').format(_kind(i == 0), c.name) for i, c in enumerate(columns)
+    head = Markup("").join(Markup('<th scope="col"{}>{}</th>').format(_class("text" if i == 0 else ""), c.name)
+                           for i, c in enumerate(columns))  # fmt: skip
+    cells = [_cells(column, [row[i] for row in rows]) for i, column in enumerate(columns) if i]
+    body = Markup("\n").join(
+        Markup('<tr{}><th scope="row" class="text">{}</th>{}</tr>').format(
+            _class("own" if place in own else ""), _text(row[0]), Markup("").join(column[place] for column in cells)
+        )
+        for place, row in enumerate(rows)
     )
-    best = [_best(column, [row[i] for row in rows]) for i, column in enumerate(columns)]
-    body = Markup("\n").join(_row(columns, row, best, mine=i in own) for i, row in enumerate(rows))
     return Markup('<table class="cards">\n<thead><tr>{}</tr></thead>\n<tbody>\n{}\n</tbody>\n</table>\n').format(
         head, body
     )
@@ -71,26 +75,22 @@ def facts(pairs: Mapping[str, Any]) -> Markup:
     return Markup('<dl class="facts">{}</dl>\n').format(Markup("\n").join(rows))
 
 
-def _row(columns: Sequence[Column], row: Sequence[Any], best: Sequence[float | None], *, mine: bool) -> Markup:
-    cells = [Markup('<th scope="row" class="text">{}</th>').format(_text(row[0]))]
-    for column, value, target in zip(columns[1:], row[1:], best[1:], strict=True):
-        wins = target is not None and not isinstance(value, str) and value == target
-        shown = _text(value) if isinstance(value, str) else column.write(value)
-        cells.append(
-            Markup('<td{} data-name="{}"><span>{}</span></td>').format(
-                Markup(' class="best"') if wins else "", column.name, shown
-            )
+def _cells(column: Column, values: Sequence[Any]) -> list[Markup]:
+    figures = [None if isinstance(value, str) else value for value in values]
+    known = [figure for figure in figures if figure is not None and np.isfinite(figure)]
+    best = column.best(known) if column.best is not None and known else None
+    return [
+        Markup('<td{} data-name="{}"><span>{}</span></td>').format(
+            _class("best" if figure is not None and figure == best else ""),
+            column.name,
+            _text(value) if isinstance(value, str) else written,
         )
-    return Markup("<tr{}>{}</tr>").format(Markup(' class="own"') if mine else "", Markup("").join(cells))
+        for value, figure, written in zip(values, figures, column.write(figures), strict=True)
+    ]
 
 
-def _best(column: Column, values: Sequence[Any]) -> float | None:
-    figures = [v for v in values if isinstance(v, (int, float)) and np.isfinite(v)]
-    return column.best(figures) if column.best is not None and figures else None
-
-
-def _kind(text: bool) -> Markup:
-    return Markup(' class="text"') if text else Markup("")
+def _class(name: str) -> Markup:
+    return Markup(' class="{}"').format(name) if name else Markup("")
 
 
 def _text(value: Any) -> Markup | str:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from everystep.cell import Cell
@@ -26,7 +25,7 @@ class Score:
         mae: Mean absolute error, in the units of the target.
         rmse: Root of the mean squared error, in the units of the target.
         mase: Absolute error over that of the in-sample seasonal naive; below 1 is better than it.
-        smape: Mean of 2 |y - f| / (|y| + |f|), between 0 and 2.
+        smape: Mean of |y - f| / (|y| + |f|), between 0 and 1.
         quantile_loss: Mean pinball loss of the 10, 50 and 90 % quantiles; None without a band.
         coverage: Share of the truth inside the 80 % band, 0 to 1; None without a band.
         seconds: Wall-clock time of fitting and forecasting.

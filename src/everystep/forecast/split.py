@@ -1,0 +1,91 @@
+"""Where training ends, where validation ends: the tail is held back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from everystep.data import Panel
+from everystep.errors import ArgumentError, DataError
+from everystep.forecast.rows import Rows
+
+Array = NDArray[Any]
+
+SHARE = 0.15  # of each series for validation, and as much again for the test
+LEAST_WINDOWS = 4  # training windows below which there is nothing to learn from
+
+
+@dataclass(frozen=True)
+class Split:
+    """The three parts of each row: ``[0, train)``, ``[train, valid)`` and ``[valid, end)``; all (rows,).
+
+    A row too short for three parts has ``train = valid = 0``: it is forecast, and neither trained on nor judged.
+    """
+
+    train: Array
+    valid: Array
+    end: Array
+
+
+def split_by_share(rows: Rows, horizon: int) -> Split:
+    """Hold back 15 % of each row for validation and 15 % for the test, at least one horizon each.
+
+    Raises:
+        DataError: No row is long enough.
+    """
+    end = rows.known.copy()
+    held = np.maximum(horizon, (SHARE * end).astype(np.int64))
+    train, valid = end - 2 * held, end - held
+    least = 3 * horizon + LEAST_WINDOWS
+    short = end < least
+    # Where 15 % leave too little to train on, one horizon each is held back.
+    tight = (train < horizon + LEAST_WINDOWS) & ~short
+    train[tight], valid[tight] = end[tight] - 2 * horizon, end[tight] - horizon
+    if short.all():
+        raise _too_short(rows, least, horizon)
+    train[short], valid[short] = 0, 0
+    return Split(train, valid, end)
+
+
+def split_by_date(panel: Panel, rows: Rows, valid_from: Any, test_from: Any, horizon: int) -> Split:
+    """Cut every row at two times: the first of validation and the first of the test.
+
+    Raises:
+        ArgumentError: The times are in the wrong order.
+        DataError: A part holds less than one horizon in every series.
+    """
+    cuts = np.array([_cuts(series.times, valid_from, test_from) for series in panel.series])[rows.series]
+    train, valid, end = cuts[:, 0], cuts[:, 1], rows.known.copy()
+    if (train > valid).any():
+        raise ArgumentError(f"split: validation starts at {valid_from}, after the test at {test_from}; swap them.")
+    for name, part in (("training", train), ("validation", valid - train), ("test", end - valid)):
+        if (part < horizon).all():
+            raise DataError(
+                f"split: the {name} part has at most {part.max()} values of a series with validation from {valid_from} "
+                f"and test from {test_from}; expected at least the horizon, {horizon}. Move the times or shorten it."
+            )
+    short = (train < horizon + LEAST_WINDOWS) | (valid - train < horizon)
+    return Split(np.where(short, 0, train), np.where(short, 0, valid), end)
+
+
+def _cuts(times: Array, valid_from: Any, test_from: Any) -> tuple[int, int]:
+    return int(np.searchsorted(times, _as(times, valid_from))), int(np.searchsorted(times, _as(times, test_from)))
+
+
+def _as(times: Array, moment: Any) -> Any:
+    try:
+        return np.array(moment).astype(times.dtype)[()]
+    except (ValueError, TypeError) as error:
+        raise ArgumentError(f"split: {moment!r} is no time of this table, whose times are like {times[0]}.") from error
+
+
+def _too_short(rows: Rows, least: int, horizon: int) -> DataError:
+    longest = int(np.argmax(rows.known))
+    return DataError(
+        f"forecast: the longest series, {rows.names[longest][0]}, has {rows.known[longest]} values; a horizon of "
+        f"{horizon} needs at least {least} (one horizon each to train, validate and test, and {LEAST_WINDOWS} windows). "
+        f"Give more data, or a horizon of at most {max(1, (int(rows.known[longest]) - LEAST_WINDOWS) // 3)}."
+    )

@@ -1,18 +1,18 @@
 """One item of the tour: what was computed, and what is said and shown about it.
 
-Each item has a file ``n1_sharing.py`` ... with a function ``compute() -> Item`` that trains and measures, without a word of
-HTML; ``pictures/`` draws what lies in ``data``. What the pictures look for, all of it plain lists of numbers:
+Each item has a file ``n1_sharing.py`` ... with a function ``compute() -> Item`` that trains and measures, without a
+word of HTML; ``pictures/`` draws what lies in ``data``. What the pictures look for, all of it plain lists of numbers:
 
-- N1 ``lengths``, ``parameters``, ``mse`` (one each per T); ``tied`` and ``untied`` (the gradient of one shared parameter, and
-  that of each of its T untied copies).
-- N2 ``autonomous`` and ``driven``: each ``{"computed": [[s1, s2], ...], "closed_form": [[s1, s2], ...]}``, t = 0 ... T;
-  ``driven`` also ``"x"``.
-- N3 ``steps``; ``state_log10`` and ``gradient_log10``: ``{"tanh": [...], "relu": [...]}``, one a step, for the shift; ``random``:
-  ``{"tanh": [[log10 of the norm, one a step], ... one list a W], "relu": ...}``.
-- N4 one short stretch for each of ``scalar_forced``, ``scalar_free``, ``vector``, ``leaky``: ``{"target": [...], "forced": [...],
-  "free": [...]}``.
-- N5 ``x`` and ``y`` (as asked for with ``--x``), ``model1``, ``model2``, ``model3``: each ŷ on that x (None beyond what Model 2 was
-  fitted for); ``random``: the same five keys on a stretch of random x; ``alphas``: Model 2's triangle of α_k(t).
+- N1 ``lengths``, ``parameters``, ``mse`` (one each per T); ``tied`` and ``untied`` (the gradient of one shared
+  parameter, and that of each of its T untied copies).
+- N2 ``autonomous`` and ``driven``: each ``{"computed": [[s1, s2], ...], "closed_form": [[s1, s2], ...]}``,
+  t = 0 ... T; ``driven`` also ``"x"``.
+- N3 ``steps``; ``state_log10`` and ``gradient_log10``: ``{"tanh": [...], "relu": [...]}``, one a step, for the shift;
+  ``random``: ``{"tanh": [[log10 of the norm, one a step], ... one list a W], "relu": ...}``.
+- N4 one short stretch for each of ``scalar_forced``, ``scalar_free``, ``vector``, ``leaky``:
+  ``{"target": [...], "forced": [...], "free": [...]}``.
+- N5 ``x`` and ``y`` (as asked for with ``--x``), ``model1``, ``model2``, ``model3``: each ŷ on that x (None beyond what
+  Model 2 was fitted for); ``random``: the same five keys on a stretch of random x; ``alphas``: Model 2's triangle.
 """
 
 from __future__ import annotations

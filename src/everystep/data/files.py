@@ -1,0 +1,162 @@
+"""Read a CSV or Parquet file into a table. Text stays text: what it means is decided later, column by column."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from collections import Counter
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+
+from everystep.data.frames import table_from_frame
+from everystep.data.table import Table
+from everystep.errors import DataError, MissingExtraError
+
+DELIMITERS = (",", ";", "\t", "|")
+DELIMITER_NAMES = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+
+
+def read_file(path: Path) -> Table:
+    """Read one file, CSV (also gzipped) or Parquet, whatever its name ends in."""
+    raw = _read_bytes(path)
+    if raw.startswith(b"PAR1"):
+        return _read_parquet(raw, path.name)
+    return _read_csv(_text_bytes(raw, path.name), path.name)
+
+
+def _read_bytes(path: Path) -> bytes:
+    if path.is_dir():
+        raise DataError(f"{path} is a directory; expected a CSV or Parquet file.")
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(_no_such_file(path)) from error
+    except OSError as error:
+        raise DataError(f"{path} can't be read: {error.strerror}.") from error
+    if raw.startswith(b"\x1f\x8b"):
+        try:
+            return gzip.decompress(raw)
+        except (EOFError, OSError, zlib.error) as error:
+            raise DataError(f"{path.name}: the gzip file is damaged ({error}).") from error
+    return raw
+
+
+def _no_such_file(path: Path) -> str:
+    beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    close = get_close_matches(path.name, beside, n=1)
+    return f"{path}: no such file" + (f'; did you mean "{close[0]}"?' if close else ".")
+
+
+def _read_parquet(raw: bytes, name: str) -> Table:
+    import pandas as pd
+
+    try:
+        import pyarrow as pa
+    except ImportError as error:
+        raise MissingExtraError(
+            f'{name}: reading Parquet needs pyarrow; install it with pip install "everystep[forecast]".'
+        ) from error
+    try:
+        frame = pd.read_parquet(io.BytesIO(raw), engine="pyarrow")
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{name}: the Parquet file is damaged ({str(error).splitlines()[0]}).") from error
+    return table_from_frame(frame, name)
+
+
+def _text_bytes(raw: bytes, name: str) -> bytes:
+    """Return the bytes of a UTF-8 text without its mark, or say what they are instead."""
+    if not raw.strip():
+        raise DataError(f"{name}: the file is empty; expected a line of column names and rows below it.")
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError(f"{name}: the file is UTF-16; save it as UTF-8.")
+    if raw.startswith(b"PK\x03\x04"):
+        raise DataError(f"{name}: the file is a zip archive or a workbook; save the sheet as CSV.")
+    if b"\x00" in raw[:65536]:
+        raise DataError(f"{name}: the file is binary; expected CSV (UTF-8 text) or Parquet.")
+    raw = raw.removeprefix(b"\xef\xbb\xbf")
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{name}: line {line} is not UTF-8 (byte 0x{raw[error.start]:02x}); save it as UTF-8."
+        ) from error
+    return raw
+
+
+def _read_csv(raw: bytes, name: str) -> Table:
+    import pandas as pd
+
+    header, delimiter = _header(raw, name)
+    _check_widths(raw, name, len(header), delimiter)
+    try:
+        frame = pd.read_csv(
+            io.BytesIO(raw), sep=delimiter, dtype=object, na_filter=False, skip_blank_lines=False, skipinitialspace=True
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise DataError(f"{name}: {str(error).strip()}; expected {len(header)} cells in every line.") from error
+    if not isinstance(frame.index, pd.RangeIndex) or frame.shape[1] != len(header):
+        raise DataError(f"{name}: the rows have more cells than the header, which has {len(header)}.")
+    columns = {column: frame.iloc[:, i].to_numpy(dtype=object) for i, column in enumerate(header)}
+    return _without_blank_lines(columns, raw, name, delimiter)
+
+
+def _header(raw: bytes, name: str) -> tuple[list[str], str]:
+    first = raw.split(b"\n", 1)[0].rstrip(b"\r").decode("utf-8")
+    if not first.strip():
+        raise DataError(f"{name}: line 1 is blank; expected the column names.")
+    delimiter = max(DELIMITERS, key=first.count)  # the first of equals: a comma
+    header = [cell.strip() for cell in next(csv.reader([first], delimiter=delimiter, skipinitialspace=True))]
+    twice = [column for column, times in Counter(header).items() if times > 1]
+    if twice:
+        raise DataError(
+            f'{name}: column "{twice[0]}" stands in the header {header.count(twice[0])} times; names must differ.'
+        )
+    return header, delimiter
+
+
+def _check_widths(raw: bytes, name: str, width: int, delimiter: str) -> None:
+    """Refuse lines of another width than the header's: the parser would fill short ones without a word."""
+    if b'"' in raw:
+        return  # a quoted cell may hold delimiters and line ends: left to the parser
+    if not raw.endswith(b"\n"):
+        raw += b"\n"
+    data = np.frombuffer(raw, dtype=np.uint8)
+    ends = np.flatnonzero(data == ord("\n"))
+    before = np.searchsorted(np.flatnonzero(data == ord(delimiter)), ends)
+    cells = np.diff(before, prepend=0) + 1
+    length = np.diff(ends, prepend=-1) - 1
+    blank = (length == 0) | ((length == 1) & (data[np.maximum(ends - 1, 0)] == ord("\r")))
+    bad = np.flatnonzero((cells != width) & ~blank)
+    if len(bad):
+        raise DataError(f"{name}: line {bad[0] + 1} has {cells[bad[0]]} cells where the header has {width}.")
+
+
+def _without_blank_lines(columns: dict[str, np.ndarray], raw: bytes, name: str, delimiter: str) -> Table:
+    used = np.zeros(len(next(iter(columns.values()))), dtype=bool)
+    for values in columns.values():
+        used |= values != ""
+    if not used.any():
+        raise DataError(f"{name}: there is a header but no row below it.")
+    places = np.arange(len(used)) + 2  # line 1 is the header
+    if raw.count(b"\n") > len(used) + 1:
+        places += _lines_inside_cells(columns)
+    notes = (f"Cells are separated by {DELIMITER_NAMES[delimiter]}.",) if delimiter != "," else ()
+    return Table(
+        name=name,
+        columns={column: values[used] for column, values in columns.items()},
+        unit="line",
+        places=places[used],
+        decimal="," if delimiter == ";" else ".",
+        notes=notes,
+    )
+
+
+def _lines_inside_cells(columns: dict[str, np.ndarray]) -> np.ndarray:
+    """Count the line ends in the quoted cells of all rows before each row."""
+    inside = sum(np.array([cell.count("\n") for cell in values]) for values in columns.values())
+    return np.cumsum(inside) - inside

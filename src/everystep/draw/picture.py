@@ -1,0 +1,149 @@
+"""The drawing itself: headings, the folded cell, the unrolled graph, the gradient, the legend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from everystep.draw.backflow import draw_backflow, draw_bars
+from everystep.draw.boxes import Box, draw_box, folded_content
+from everystep.draw.canvas import Canvas, Point
+from everystep.draw.dependence import Link
+from everystep.draw.ink import INK, PAPER, QUIET, Label, Stroke, strokes
+from everystep.draw.layout import LOOP, Column, Layout, Subject
+from everystep.draw.legend import draw_legend, written_labels
+from everystep.draw.lettering import Run
+from everystep.draw.routes import (
+    ACROSS,
+    Compass,
+    bulging,
+    draw_delay,
+    draw_label,
+    draw_route,
+    middle,
+    slanted,
+    straight,
+)
+from everystep.draw.words import describe, headings, title
+from everystep.pages.labels import label as printable
+
+
+def picture(subject: Subject, plan: Callable[[Subject], Layout]) -> str:
+    """Draw a subject after a plan.
+
+    Args:
+        subject: What to draw.
+        plan: :func:`~everystep.draw.layout.wide` or :func:`~everystep.draw.layout.narrow`.
+
+    Returns:
+        The SVG.
+    """
+    layout, canvas, chosen = plan(subject), Canvas(), strokes(subject.step)
+    labels = written_labels(layout.rooms, chosen)
+    _draw_headings(canvas, subject, layout)
+    _draw_folded(canvas, subject, layout, chosen, labels)
+    _draw_arrow(canvas, layout)
+    if subject.has_gradient:
+        draw_backflow(canvas, subject, layout, [(link, a, b, _route(layout, link, a, b)) for link, a, b in _uses(subject, layout)])
+        draw_bars(canvas, subject, layout)
+    _draw_unrolled(canvas, subject, layout, chosen, labels)
+    height = draw_legend(canvas, subject, layout, chosen, labels)
+    return canvas.svg((layout.end[0], height), title(subject), describe(subject))
+
+
+def _draw_headings(canvas: Canvas, subject: Subject, layout: Layout) -> None:
+    room = layout.headings[1][0] - layout.headings[0][0] if layout.compass is ACROSS else layout.end[0]
+    for at, (heading, below) in zip(layout.headings, headings(subject, room), strict=True):
+        canvas.text(at, printable(heading), size=17, anchor="start", weight="600")
+        canvas.text((at[0], at[1] + 20), printable(below, 80), size=13, anchor="start", fill=QUIET)
+
+
+def _draw_arrow(canvas: Canvas, layout: Layout) -> None:
+    """Draw the hollow arrow from the folded cell to the unrolled graph."""
+    (x, y), (end_x, end_y) = layout.arrow
+    if layout.compass is ACROSS:
+        outline = [(x, y - 5), (end_x - 17, y - 5), (end_x - 17, y - 13), (end_x, y), (end_x - 17, y + 13), (end_x - 17, y + 5), (x, y + 5)]
+        word, anchor = ((x + end_x) / 2 - 2, y - 21), "middle"
+    else:
+        outline = [(x - 5, y), (x - 5, end_y - 17), (x - 13, end_y - 17), (x, end_y), (x + 13, end_y - 17), (x + 5, end_y - 17), (x + 5, y)]
+        word, anchor = (x + 24, (y + end_y) / 2 + 2), "start"
+    canvas.add("polygon", points=" ".join(f"{px:.1f},{py:.1f}" for px, py in outline), fill=PAPER, stroke=QUIET, stroke_width=1.4, stroke_linejoin="round")
+    canvas.text(word, "unroll", size=14, anchor=anchor, fill=QUIET)
+
+
+def _draw_folded(
+    canvas: Canvas, subject: Subject, layout: Layout, chosen: dict[Label, Stroke], labels: dict[Label, list[Run]]
+) -> None:
+    back = 0
+    for link in subject.step.links:
+        route, clear = _folded_route(layout, link, back), 12.0
+        draw_route(canvas, route, chosen[link.parameters])
+        at = middle(route)
+        if link.delayed:
+            back += 1
+            draw_delay(canvas, at)
+            _label_loop(canvas, layout, at, labels[link.parameters])
+        else:
+            draw_label(canvas, route, labels[link.parameters], clear)
+    for row, box in enumerate(layout.folded):
+        draw_box(canvas, box, layout.folded_shapes[row], folded_content(subject.step.rows[row].parts))
+
+
+def _folded_route(layout: Layout, link: Link, back: int) -> list[Point]:
+    source, target = layout.folded[link.source], layout.folded[link.target]
+    if link.delayed:
+        return bulging(source, target, layout.compass, -LOOP - 40 * back, apart=0.42 if link.source == link.target else 0)
+    return _same_time(source, target, layout.compass, link)
+
+
+def _label_loop(canvas: Canvas, layout: Layout, at: Point, runs: list[Run]) -> None:
+    if layout.compass is ACROSS:
+        canvas.text((at[0] - 14, at[1] + 5), runs, size=16, anchor="end", halo=4)
+    else:
+        canvas.text((at[0] + 14, at[1] + 1), runs, size=16, anchor="start", halo=4)
+
+
+def _same_time(source: Box, target: Box, compass: Compass, link: Link) -> list[Point]:
+    if link.target - link.source == 1:
+        return straight(source, target, compass.depth)
+    return bulging(source, target, compass, 46)
+
+
+def _uses(subject: Subject, layout: Layout) -> list[tuple[Link, Column, Column]]:
+    """List every shown use of a connection: from which column to which."""
+    uses: list[tuple[Link, Column, Column]] = []
+    for before, now in zip([None, *layout.columns], layout.columns, strict=False):
+        for link in subject.step.links:
+            if now == 0 or (now is None and not link.delayed):
+                continue
+            uses.append((link, before if link.delayed else now, now))
+    return uses
+
+
+def _route(layout: Layout, link: Link, source: Column, target: Column) -> list[Point]:
+    start, end = layout.boxes[link.source, source], layout.boxes[link.target, target]
+    if not link.delayed:
+        return _same_time(start, end, layout.compass, link)
+    if link.source == link.target:
+        return straight(start, end, layout.compass.time)
+    return slanted(start, end, layout.compass, lift=0.55 if link.target > link.source else 0.0)
+
+
+def _draw_unrolled(
+    canvas: Canvas, subject: Subject, layout: Layout, chosen: dict[Label, Stroke], labels: dict[Label, list[Run]]
+) -> None:
+    uses = _uses(subject, layout)
+    for link, source, target in uses:
+        draw_route(canvas, _route(layout, link, source, target), chosen[link.parameters])
+    for link, source, target in uses:
+        draw_label(canvas, _route(layout, link, source, target), labels[link.parameters])
+    for (row, column), box in layout.boxes.items():
+        if column is None:
+            _draw_dots(canvas, box, layout.compass)
+        else:
+            draw_box(canvas, box, layout.shapes[row], layout.contents[row, column])
+
+
+def _draw_dots(canvas: Canvas, box: Box, compass: Compass) -> None:
+    for step in (-1, 0, 1):
+        x, y = box.centre
+        canvas.add("circle", cx=x + 10 * step * compass.time[0], cy=y + 10 * step * compass.time[1], r=2.2, fill=INK)

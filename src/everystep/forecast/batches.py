@@ -30,11 +30,11 @@ class WindowBatches:
 
     def batch(self, epoch: int, index: int) -> Window:
         """Give one batch; the same bits each time it is asked for."""
-        return self.windows.read(self._which(epoch, index))
+        return self.windows.read(self.which(epoch, index))
 
     def name(self, epoch: int, index: int) -> str:
         """Say which windows a batch holds."""
-        which = self._which(epoch, index)[:4]
+        which = self.which(epoch, index)[:4]
         names = [f"{self.windows.rows.names[r][0]} at {p}" for r, p in zip(*self._at(which), strict=True)]
         return f"windows of {', '.join(names)}, ..."
 
@@ -45,7 +45,8 @@ class WindowBatches:
             digest.update(np.ascontiguousarray(array).tobytes())
         return {"windows": len(self.windows), "batch_size": self.batch_size, "seed": self.seed, "sha256": digest.hexdigest()}
 
-    def _which(self, epoch: int, index: int) -> Any:
+    def which(self, epoch: int, index: int) -> Any:
+        """Give the numbers of a batch's windows."""
         if self._order[0] != epoch:
             order = np.random.default_rng([self.seed, epoch]).permutation(len(self.windows))
             self._order = (epoch, order)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from everystep.baselines.ridge import fit_ridge
 from everystep.forecast.covariates import without_effect
 from everystep.forecast.model import RecurrentForecaster
 from everystep.forecast.windows import Windows, in_float64
+
+Array = NDArray[Any]
 
 STRENGTHS = (0.0, *(10.0**e for e in range(-8, 2)))
 
@@ -68,6 +72,15 @@ def fit_start(train: Windows, valid: Windows) -> Start:
     if not train.shape.future:
         return plain
     return min(plain, _solve(train, valid, _regression(train)), key=lambda start: start.badness)
+
+
+def predict_start(start: Start, windows: Windows) -> Array:
+    """Forecast with Model 2, (n, horizon) float64, in units of the rows' scale."""
+    parts = [np.zeros((0, windows.shape.horizon))]
+    for which in np.array_split(np.arange(len(windows)), 1 + len(windows) // 4096):
+        values, centre = without_effect(in_float64(windows.read(which)), start.regression, windows.shape)
+        parts.append((centre + values @ start.weight.T + start.bias).numpy())
+    return np.concatenate(parts)
 
 
 def _solve(train: Windows, valid: Windows, regression: Tensor) -> Start:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import pkgutil
-import statistics
 import subprocess
 import sys
 import tomllib
@@ -70,8 +69,8 @@ def test_an_unknown_public_name_is_an_attribute_error():
 
 def test_import_adds_little_to_importing_torch():
     code = "import time, torch; start = time.perf_counter(); import everystep; print(time.perf_counter() - start)"
-    added = statistics.median(float(python(code)) for _ in range(3))
-    assert added < 0.15  # seconds; the budget of the project: about a tenth of what torch itself takes
+    added = min(float(python(code)) for _ in range(3))  # the least: what else the machine does only adds
+    assert added < 0.15  # seconds; the budget of the project, about a tenth of what torch itself takes
 
 
 def test_import_loads_no_plotting_frame_or_terminal_library():

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from everystep import baselines, cells, errors
 from everystep.cell import Cell, tap
+from everystep.draw import draw
+from everystep.identify import identify
 from everystep.unroll import Unrolled, generate, teacher_forcing, unroll
 
 if TYPE_CHECKING:
@@ -24,8 +26,10 @@ __all__ = [
     "__version__",
     "baselines",
     "cells",
+    "draw",
     "errors",
     "generate",
+    "identify",
     "tap",
     "teacher_forcing",
     "unroll",

@@ -151,9 +151,11 @@ def _step(learning: Learning, batches: Batches, settings: Settings) -> dict[str,
     optimizer.zero_grad()
     value = _checked(learning.loss(model, batch))
     value.backward()
-    norm = nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm or math.inf)
+    norm = nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
     if not math.isfinite(value.item()) or not math.isfinite(norm.item()):
         raise non_finite_step(learning, batches, value, norm)
+    if settings.clip_norm is not None:
+        nn.utils.clip_grads_with_norm_(model.parameters(), settings.clip_norm, norm)
     optimizer.step()
 
     standing.step += 1

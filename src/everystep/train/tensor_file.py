@@ -31,8 +31,8 @@ def pack(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> bytes:
         The bytes, the same for the same tensors and facts.
     """
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    text = json.dumps(facts, sort_keys=True, allow_nan=False)
-    return save(plain, metadata={"facts": text, "sha256": _digest(plain, text)})
+    sealed = json.dumps({"facts": dict(facts), "sha256": _digest(plain, facts)}, sort_keys=True, allow_nan=False)
+    return save(plain, metadata={"everystep": sealed})  # one entry: safetensors keeps several in no fixed order
 
 
 def unpack(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -48,10 +48,14 @@ def unpack(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ModelFileError: The file is missing, cut short, or was changed since it was written.
     """
     tensors, metadata = read_safetensors(path)
-    text = metadata.get("facts", "")
-    if metadata.get("sha256") != _digest(tensors, text):
+    try:
+        sealed = json.loads(metadata["everystep"])
+        facts, digest = sealed["facts"], sealed["sha256"]
+    except (KeyError, TypeError, ValueError) as cause:
+        raise damaged(path, "it was not written by everystep, or its facts can't be read") from cause
+    if digest != _digest(tensors, facts):
         raise damaged(path, "its checksum does not match")
-    return tensors, json.loads(text)
+    return tensors, facts
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -91,16 +95,16 @@ def kind_of(tensor: Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')} ({', '.join(map(str, tensor.shape))})"
 
 
-def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
+def _digest(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> str:
     digest = hashlib.sha256()
-    for piece in _pieces(tensors, text):
+    for piece in _pieces(tensors, facts):
         digest.update(len(piece).to_bytes(8, "little"))  # so that no two lists of pieces look alike
         digest.update(piece)
     return digest.hexdigest()
 
 
-def _pieces(tensors: Mapping[str, Tensor], text: str) -> Iterator[bytes | memoryview]:
-    yield text.encode()
+def _pieces(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Iterator[bytes | memoryview]:
+    yield json.dumps(facts, sort_keys=True, allow_nan=False).encode()
     for name in sorted(tensors):
         yield f"{name} {kind_of(tensors[name])}".encode()
         yield _raw(tensors[name])

@@ -25,7 +25,7 @@ VIEWS = (
     View("wide", 1280, 900),
     View("phone", 390, 844),
     View("dark", 1280, 900, scheme="dark"),
-    View("paper", 688, 980, media="print"),  # A4 at 96 dots an inch, less the margins of the style sheet
+    View("paper", 725, 1000, media="print"),  # A4 at 96 dots an inch, less the margins of the style sheet
 )
 
 # The ink of a line lies well inside its box of ascent and descent: 15 % is cut at top and bottom, 1 px at the sides.
@@ -47,7 +47,7 @@ _LOOK = """
     const scale = m ? Math.sqrt(Math.abs(m.a * m.d - m.b * m.c)) : 1;
     range.selectNodeContents(node);
     const a = lum(rgb(svg ? style.fill : style.color)), b = lum(ground(e));
-    for (const r of svg ? [e.getBoundingClientRect()] : range.getClientRects()) {
+    for (const r of range.getClientRects()) {
       if (r.width < 1) continue;
       const inside = svg ? svg.getBoundingClientRect() : {left: 0, right: innerWidth, top: -1e9, bottom: 1e9};
       seen.push({text: node.data.trim().slice(0, 40), size: parseFloat(style.fontSize) * scale,

@@ -47,7 +47,9 @@ def plot_area(figure: Figure, *where: Any, title: str = "", marked: bool = False
     axes.grid(axis="y", color=colour("rule"), linewidth=0.8)
     axes.set_axisbelow(True)
     if title:
-        axes.set_title(label(title, 42), loc="left", color=colour("quiet"), pad=28 if marked else 10)
+        axes.set_title(
+            label(title, int(figure.bbox.width / 9)), loc="left", color=colour("quiet"), pad=28 if marked else 10
+        )
     return axes
 
 
@@ -91,10 +93,10 @@ def log_ticks(axis: Axis) -> None:
 
 
 def date_ticks(axis: Axis, count: int) -> None:
-    """Put at most ``count`` dates on an axis, each as short as its neighbours allow."""
+    """Put about ``count`` dates on an axis, 5 or more, each as short as its neighbours allow."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(minticks=min(3, count), maxticks=count)
+    locator = AutoDateLocator(minticks=2, maxticks=count)
     axis.set_major_locator(locator)
     axis.set_major_formatter(ConciseDateFormatter(locator))
     axis.get_offset_text().set_color(colour("quiet"))

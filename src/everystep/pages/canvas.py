@@ -40,7 +40,7 @@ class Screen:
 
 
 WIDE = Screen("wide", 720, 7, 26)
-NARROW = Screen("narrow", 342, 4, 16)
+NARROW = Screen("narrow", 342, 5, 16)
 TEXT = 13  # px, so that a phone 20 px narrower than 390 still shows 12
 
 Paint = Callable[["Figure", Screen], None]
@@ -152,4 +152,6 @@ def _drawing() -> Iterator[None]:
     with rc_context(_STYLE), warnings.catch_warnings():
         # The browser has its own fonts: that DejaVu lacks a letter only makes our measure of it rough.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        # Between two of its intervals the locator takes one of them anyway, and says so.
+        warnings.filterwarnings("ignore", message="AutoDateLocator was unable")
         yield

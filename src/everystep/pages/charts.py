@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from everystep.pages.axes import Mark, date_ticks, draw_mark, log_ticks, name_below, number_ticks, plot_area, spread
 from everystep.pages.canvas import TEXT, WIDE, Screen, chart
 from everystep.pages.labels import label
+from everystep.pages.numerals import number
 from everystep.pages.palette import colour
 from everystep.pages.thin import thin
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
+_FLAT = 1e-6  # a range this small beside the values is drawn as no movement
 DASHES = {"solid": "", "dashed": "6 3", "dotted": "1.5 2.5", "dashdot": "7 3 1.5 3"}
 
 
@@ -167,17 +169,27 @@ def set_scale(axes: Axes, values: Sequence[Array], *, log: bool = False) -> None
         axes.set_ylim(low / (high / low) ** 0.06, high * (high / low) ** 0.06)
         log_ticks(axes.yaxis)
         return
-    span = max(high - low, 1e-6 * max(abs(low), abs(high)), 1e-300)
-    middle = (low + high) / 2
-    axes.set_ylim(middle - 0.56 * span, middle + 0.56 * span)
+    if high - low <= _FLAT * max(abs(low), abs(high)):
+        _flat(axes, (low + high) / 2)
+        return
+    axes.set_ylim(low - 0.06 * (high - low), high + 0.06 * (high - low))
     number_ticks(axes.yaxis, 5)
+
+
+def _flat(axes: Axes, value: float) -> None:
+    room = abs(value) or 1.0
+    axes.set_ylim(value - room, value + room)
+    axes.set_yticks([value], [number(value, digits=6)])
 
 
 def _bottom(axes: Axes, lines: Sequence[Line], screen: Screen, name: str) -> None:
     if any(np.issubdtype(line.x.dtype, np.datetime64) for line in lines):
         date_ticks(axes.xaxis, screen.ticks)
     else:
-        number_ticks(axes.xaxis, screen.ticks, whole=all(np.issubdtype(line.x.dtype, np.integer) for line in lines))
+        longest = max(len(number(edge, digits=4)) for edge in axes.get_xlim())
+        fits = int((screen.width - 60) / (8 * longest + 16))  # a digit is at most 8 px wide
+        whole = all(np.issubdtype(line.x.dtype, np.integer) for line in lines)
+        number_ticks(axes.xaxis, max(1, min(screen.ticks, fits)), whole=whole)
     if name:
         name_below(axes, name)
 

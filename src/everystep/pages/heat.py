@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
+_RAMP = ((20, 40, 74), (138, 143, 152), (248, 228, 170))  # lowest, 0, highest
 LINE_HEIGHT = 110  # px of a line above the strips
 
 
@@ -104,6 +105,7 @@ def _draw_strip(axes: Axes, panel: Panel) -> None:
     inked = _bright((shown + 1) / 2) if panel.signed else _inked(shown)
     axes.imshow(inked, aspect="auto", interpolation="none", extent=(0.5, steps + 0.5, rows + 0.5, 0.5))
     axes.set_yticks([])
+    axes.spines["bottom"].set_visible(False)
     axes.grid(visible=False)
 
 
@@ -116,14 +118,15 @@ def _inked(share: Array) -> Array:
 
 
 def _bright(share: Array) -> Array:
-    """Turn shares 0 to 1 into cividis, which climbs in lightness for every eye and in grey."""
-    from matplotlib import colormaps
-
-    return colormaps["cividis"](np.clip(share, 0, 1))
+    """Turn shares 0 to 1 into a ramp from night to sand, which climbs in lightness for every eye and in grey."""
+    ramp = np.ones((*share.shape, 4))
+    for part, stops in enumerate(zip(*_RAMP, strict=True)):
+        ramp[..., part] = np.interp(share, [0, 0.5, 1], stops) / 255
+    return ramp
 
 
 def _sample(signed: bool) -> Markup:
-    ends = ("lowest", "0", "highest") if signed else ("0, shut", "", "1, open")
+    ends = ("negative", "positive") if signed else ("0, shut", "1, open")
     steps = np.linspace(0, 1, 9)
     colours = _bright(steps) if signed else _inked(steps)
     rects = Markup("").join(
@@ -133,5 +136,5 @@ def _sample(signed: bool) -> Markup:
         for place, rgba in enumerate(colours)
     )
     return Markup('<li>{}<svg class="ramp" viewBox="0 0 90 10" aria-hidden="true">{}</svg>{}</li>').format(
-        ends[0], rects, ends[2]
+        ends[0], rects, ends[1]
     )

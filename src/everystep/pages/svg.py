@@ -67,6 +67,9 @@ def embed(svg: str, *, title: str, alt: str, classes: str = "chart") -> Markup:
     _own_ids(root, prefix="p" + sha256(f"{svg}{title}{alt}{classes}".encode()).hexdigest()[:8])
     _name(root, label(title, 120), label(alt, 600))
     root.set("class", classes)
+    for side in ("width", "height"):
+        if side in root.attrib:
+            root.set(side, root.attrib[side].removesuffix("pt"))  # matplotlib's points are drawn as pixels
     root.tail = None
     return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704 - ElementTree has escaped it
 

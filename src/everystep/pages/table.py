@@ -81,7 +81,7 @@ def _cells(column: Column, values: Sequence[Any]) -> list[Markup]:
     best = column.best(known) if column.best is not None and known else None
     return [
         Markup('<td{} data-name="{}"><span>{}</span></td>').format(
-            _class("best" if figure is not None and figure == best else ""),
+            _class("best" if figure is not None and figure == best else "none" if written == "–" else ""),
             column.name,
             _text(value) if isinstance(value, str) else written,
         )

@@ -17,7 +17,7 @@ NAMED = (
 )  # fmt: skip
 OTHER = ("%Y/%m/%d", "%Y.%m.%d", "%Y/%m", "%m/%Y", "%YM%m")
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S")
-OFFSET = r"(?:[T ]\d\d.*?)\s*(Z|UTC|[+-]\d\d(?::?\d\d)?)$"
+OFFSET = r"(?:[T ]\d\d.*?)\s*(Z|[+-]\d\d(?::?\d\d)?)$"
 QUARTER = r"(\d{4})[- ]?Q([1-4])"
 
 
@@ -64,6 +64,7 @@ def _iso(texts: np.ndarray) -> Dates | None:
     # a first text of digits alone would pass as a year; a sign or "12" would too
     if not re.match(r"\d{4}-?\d\d", texts[0]):
         return None
+    texts = np.array([re.sub(r" UTC$", "Z", text) for text in texts], dtype=object)
     try:
         index = pd.to_datetime(texts, format="ISO8601")
         if isinstance(index, pd.DatetimeIndex) and index.tz is None:
@@ -85,7 +86,7 @@ def _offsets(texts: np.ndarray) -> np.ndarray:
 
 
 def _offset(text: str) -> np.timedelta64:
-    if text in {"Z", "UTC"}:
+    if text == "Z":
         return np.timedelta64(0, "s")
     digits = text[1:].replace(":", "").ljust(4, "0")
     seconds = 3600 * int(digits[:2]) + 60 * int(digits[2:])
@@ -137,12 +138,16 @@ def _is_even(values: np.ndarray) -> bool:
 
 
 def _culprit(texts: np.ndarray) -> UnreadableDateError:
-    forms = _forms(texts[0])
-    for index, text in enumerate(texts):
-        one = np.array([text], dtype=object)
-        if _iso(one) is None and _quarters(one) is None and not any(_parse(one, form) is not None for form in forms):
-            return UnreadableDateError(f'"{text}" is not a time, or not written like the others.', index)
-    return UnreadableDateError(f'the times are not all written like the first, "{texts[0]}".')
+    """Name the first text that fails under the form that most of them have."""
+    import pandas as pd
+
+    readings = [
+        pd.to_datetime(texts, format=form, errors="coerce", utc=True) for form in ("ISO8601", *_forms(texts[0]))
+    ]
+    failed = min((np.asarray(reading.isna()) for reading in readings), key=lambda bad: int(bad.sum()))
+    index = int(np.argmax(failed))
+    like = "" if failed[0] else f', or not written like the first, "{texts[0]}"'
+    return UnreadableDateError(f'"{texts[index]}" is not a time{like}.', index)
 
 
 def _spoken(form: str) -> str:

@@ -44,15 +44,32 @@ def read_feature(table: Table, column: str, categories: tuple[str, ...] | None =
         return "it holds times"
     if categories is None and holds_numbers(table, column):
         return Feature(column, numbers(table, column)[:, None])
-    texts = np.where(values == "", NO_TEXT, values.astype(str))
-    distinct, code = np.unique(texts, return_inverse=True)
+    distinct, code = _distinct(values)
     if categories is not None:
         return _known(column, distinct, code, categories)
-    if len(distinct) > MOST_CATEGORIES:
-        return f"it holds {counted(len(distinct), 'different text')}, more than {MOST_CATEGORIES} categories"
+    if trouble := _no_categories(distinct, len(values)):
+        return trouble
     listed = ", ".join(distinct[:5]) + (" ..." if len(distinct) > 5 else "")
     note = f'Column "{column}" is text: {counted(len(distinct), "category")} ({listed}), one feature each.'
     return Feature(column, np.eye(len(distinct))[code], tuple(distinct.tolist()), note)
+
+
+def _no_categories(distinct: np.ndarray, rows: int) -> str:
+    if len(distinct) == 1 and distinct[0] == NO_TEXT:
+        return "it is empty"
+    if len(distinct) > MOST_CATEGORIES:
+        return f"it holds {counted(len(distinct), 'different text')}, more than {MOST_CATEGORIES} categories"
+    return "it is text that hardly comes twice" if len(distinct) > max(rows // 2, 2) else ""
+
+
+def _distinct(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sorted texts of a column and the number of each row's text among them."""
+    import pandas as pd
+
+    code, texts = pd.factorize(values, sort=False)
+    texts = np.array([str(text) or NO_TEXT for text in texts])
+    distinct, order = np.unique(texts, return_inverse=True)
+    return distinct, order[code]
 
 
 def _known(column: str, distinct: np.ndarray, code: np.ndarray, categories: tuple[str, ...]) -> Feature:

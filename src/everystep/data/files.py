@@ -14,6 +14,7 @@ import numpy as np
 
 from everystep.data.frames import table_from_frame
 from everystep.data.table import Table
+from everystep.data.wording import counted
 from everystep.errors import DataError, MissingExtraError
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -63,7 +64,7 @@ def _read_parquet(raw: bytes, name: str) -> Table:
     try:
         frame = pd.read_parquet(io.BytesIO(raw), engine="pyarrow")
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{name}: the Parquet file is damaged ({str(error).splitlines()[0]}).") from error
+        raise DataError(f"{name}: the Parquet file is damaged or cut short.") from error
     return table_from_frame(frame, name)
 
 
@@ -121,19 +122,34 @@ def _header(raw: bytes, name: str) -> tuple[list[str], str]:
 
 def _check_widths(raw: bytes, name: str, width: int, delimiter: str) -> None:
     """Refuse lines of another width than the header's: the parser would fill short ones without a word."""
-    if b'"' in raw:
-        return  # a quoted cell may hold delimiters and line ends: left to the parser
+    cells, lines = _widths_of_quoted(raw, delimiter) if b'"' in raw else _widths(raw, delimiter)
+    bad = np.flatnonzero(cells != width)
+    if len(bad):
+        at = bad[0]
+        raise DataError(f"{name}: line {lines[at]} has {counted(int(cells[at]), 'cell')} where the header has {width}.")
+
+
+def _widths(raw: bytes, delimiter: str) -> tuple[np.ndarray, np.ndarray]:
+    """Count the cells of each line that is not blank, and number these lines from 1."""
     if not raw.endswith(b"\n"):
         raw += b"\n"
     data = np.frombuffer(raw, dtype=np.uint8)
     ends = np.flatnonzero(data == ord("\n"))
-    before = np.searchsorted(np.flatnonzero(data == ord(delimiter)), ends)
-    cells = np.diff(before, prepend=0) + 1
+    cells = np.diff(np.searchsorted(np.flatnonzero(data == ord(delimiter)), ends), prepend=0) + 1
     length = np.diff(ends, prepend=-1) - 1
-    blank = (length == 0) | ((length == 1) & (data[np.maximum(ends - 1, 0)] == ord("\r")))
-    bad = np.flatnonzero((cells != width) & ~blank)
-    if len(bad):
-        raise DataError(f"{name}: line {bad[0] + 1} has {cells[bad[0]]} cells where the header has {width}.")
+    used = (length > 1) | ((length == 1) & (data[ends - 1] != ord("\r")))
+    return cells[used], np.flatnonzero(used) + 1
+
+
+def _widths_of_quoted(raw: bytes, delimiter: str) -> tuple[np.ndarray, np.ndarray]:
+    """Count cells where quotes may hide delimiters and line ends; a row is numbered by its last line."""
+    reader = csv.reader(io.StringIO(raw.decode("utf-8"), newline=""), delimiter=delimiter, skipinitialspace=True)
+    try:
+        found = [(len(row), reader.line_num) for row in reader if row]
+    except csv.Error:
+        found = []  # cells too long for this reader: left to the parser
+    cells, lines = np.array(found, dtype=np.int64).reshape(-1, 2).T
+    return cells, lines
 
 
 def _without_blank_lines(columns: dict[str, np.ndarray], raw: bytes, name: str, delimiter: str) -> Table:

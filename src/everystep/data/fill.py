@@ -8,6 +8,7 @@ import numpy as np
 
 from everystep.data.layout import Layout
 from everystep.data.rows import Rows
+from everystep.data.wording import counted
 from everystep.errors import DataError
 
 ENOUGH = 10  # known values to be hidden before a comparison of two ways says anything
@@ -43,8 +44,8 @@ def fill_values(rows: Rows, layout: Layout, season: int) -> tuple[Rows, list[str
             else:
                 values[part, column] = _linear(old)
     count = int(hole[:, layout.of("target")].sum())
-    how = f", {seasonal:,} series with their season of {season} steps" if seasonal else ""
-    return replace(rows, values=values), [f"{count:,} target values were filled on a straight line in time{how}."]
+    how = f", in {counted(seasonal, 'series')} with the season of {season} steps" if seasonal else ""
+    return replace(rows, values=values), [f"{counted(count, 'target value')} filled on a straight line in time{how}."]
 
 
 def _linear(values: np.ndarray) -> np.ndarray:

@@ -30,7 +30,7 @@ def _wrap(frame: Any, name: str) -> nw.DataFrame:
     if nw.dependencies.is_pandas_series(frame):
         frame = frame.to_frame("y" if frame.name is None else frame.name)
     if nw.dependencies.is_pandas_dataframe(frame):
-        frame = _pandas_index_as_columns(frame)
+        frame = _pandas_index_as_columns(frame).rename(columns=str)
         twice = [column for column, times in Counter(map(str, frame.columns)).items() if times > 1]
         if twice:
             raise DataError(f'{name} has several columns called "{twice[0]}"; names must differ.')

@@ -132,7 +132,7 @@ class Frequency:
             return origin + index * step
         if self.unit == "B":
             first = origin.astype("datetime64[D]")
-            return _exact(np.busday_offset(first, index), self.alias) + (origin - first)
+            return _exact(np.busday_offset(first, index, roll="backward"), self.alias) + (origin - first)
         assert self.months is not None
         month = _month(origin) + index * self.months
         if self.unit.endswith("E"):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from everystep.data.frequency import Frequency
 from everystep.data.rows import FILLED, Rows, known_option
 from everystep.data.table import Table
-from everystep.data.wording import counted, show_time
+from everystep.data.wording import clock_hint, counted, show_time
 from everystep.errors import DataError
 
 POLICIES = ("refuse", "fill", "drop")
@@ -48,7 +50,7 @@ def _uneven(table: Table, rows: Rows, freq: Frequency, on_grid: np.ndarray) -> D
         f'{table.name}: times are not evenly spaced: series "{rows.ids[rows.code[at]]}" has {show_time(rows.time[at])} '
         f"({table.where(rows.row[at])}), no whole number of steps of {freq} after its first time; so "
         f"{counted(int((~on_grid).sum()), 'row')} of {len(on_grid):,}. Give the right freq, or bring the times to even "
-        "steps first."
+        f"steps first.{clock_hint(rows.timezone, 'UTC')}"
     )
 
 
@@ -62,7 +64,7 @@ def _refusal(table: Table, rows: Rows, freq: Frequency, missing: np.ndarray) -> 
     return DataError(
         f"{table.name}: {counted(int(missing.sum()), 'time stamp')} missing at a step of {freq}, in {series} of "
         f'{len(rows.ids):,} ({listed}{more}). Say what to do: gaps="fill" (a straight line in time) or gaps="drop" '
-        "(keep only what follows the last gap); or give the right freq."
+        f"(keep only what follows the last gap); or give the right freq.{clock_hint(rows.timezone, 'local')}"
     )
 
 
@@ -88,7 +90,7 @@ def _fill(table: Table, rows: Rows, freq: Frequency, origin: np.ndarray, index: 
     filled = len(code) - len(rows.code)
     series = int((length > present).sum())
     note = f"{counted(filled, 'missing time stamp')} put in, in {counted(series, 'series')} of {len(rows.ids):,}."
-    return Rows(rows.ids, code, freq.at(origin[code], step), values, row), [note]
+    return replace(rows, code=code, time=freq.at(origin[code], step), values=values, row=row), [note]
 
 
 def _last_stretch(rows: Rows, missing: np.ndarray) -> tuple[Rows, list[str]]:

@@ -26,7 +26,9 @@ def guess_frequency(times: np.ndarray, series: np.ndarray) -> Frequency | None:
     step = int(values[np.argmax(counts)])
     if times.dtype.kind != "M":
         return Frequency(str(step))
-    return _months(times, step) or _days(times, step, bool((distance > DAY).any())) or _fixed(times, step)
+    days = times.astype("datetime64[D]")
+    pairs = days[:-1][series[1:] == series[:-1]], days[1:][series[1:] == series[:-1]]
+    return _months(times, step) or _business_days(days, pairs, step) or _fixed(times, step)
 
 
 def _months(times: np.ndarray, step: int) -> Frequency | None:
@@ -59,9 +61,12 @@ def _month_alias(months: int, end: str, time: np.datetime64) -> str:
     return f"{count}M{end}"
 
 
-def _days(times: np.ndarray, step: int, longer: bool) -> Frequency | None:
-    """Tell business days from days: weekends were passed over, and no time falls on one."""
-    return Frequency("B") if step == DAY and longer and np.is_busday(times.astype("datetime64[D]")).all() else None
+def _business_days(days: np.ndarray, pairs: tuple[np.ndarray, np.ndarray], step: int) -> Frequency | None:
+    """Tell business days from days: no time falls on a weekend, and neighbours lie on both sides of one."""
+    if step != DAY or not np.is_busday(days).all():
+        return None
+    before, after = pairs
+    return Frequency("B") if (np.busday_count(before, after) < (after - before).astype(np.int64)).any() else None
 
 
 def _fixed(times: np.ndarray, step: int) -> Frequency:

@@ -57,7 +57,9 @@ def read_panel_like(
     features = {part: read_features_like(table, schema, part) for part in ("past", "future", "static")}
     target = [Feature(column, numbers(table, column)[:, None]) for column in schema.targets]
     layout, values = lay_out({"target": target, **features})
-    rows, ordered = order_rows(table, Rows(ids, code, times.values, values, np.arange(table.rows)), layout, policies)
+    rows, ordered = order_rows(
+        table, Rows(ids, code, times.values, values, np.arange(table.rows), times.timezone), layout, policies
+    )
     rows, evened = even_rows(table, rows, layout, schema.freq, schema.season, policies)
     series, _ = build_series(table, rows, layout, policies.constant)
     coded = [feature.note for group in features.values() for feature in group]

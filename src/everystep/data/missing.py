@@ -45,8 +45,8 @@ def treat_missing(table: Table, rows: Rows, layout: Layout, nonfinite: str, gaps
         nonfinite = "drop" if gaps == "drop" else "interpolate"
     if nonfinite == "refuse":
         raise _refusal(
-            table, rows, layout, bad, 'say what to do: nonfinite="interpolate" (a straight line in time) '
-            'or nonfinite="drop" (the rows go, and leave gaps).',
+            table, rows, layout, bad, 'say what to do: nonfinite="interpolate" (a straight line in time; gaps="fill" '
+            'does it for missing values) or nonfinite="drop" (the rows go, and leave gaps).',
         )  # fmt: skip
     if nonfinite == "drop":
         keep = ~np.any(bad, axis=1)

@@ -91,7 +91,9 @@ def read_panel(  # noqa: PLR0913  one argument for each thing that a table may l
     code, ids = read_ids(table, roles.id, roles.targets[0] if len(roles.targets) == 1 else "series")
     parts, coded = _read_parts(table, roles, code)
     layout, values = lay_out(parts)
-    rows, ordered = order_rows(table, Rows(ids, code, times.values, values, np.arange(table.rows)), layout, policies)
+    rows, ordered = order_rows(
+        table, Rows(ids, code, times.values, values, np.arange(table.rows), times.timezone), layout, policies
+    )
     step, guessed = _frequency(table, rows, freq)
     rows, evened = even_rows(table, rows, layout, step, season or calendar_season(step), policies)
     series, built = build_series(table, rows, layout, policies.constant)
@@ -122,11 +124,14 @@ def _read_parts(table: Table, roles: Roles, code: np.ndarray) -> tuple[dict[str,
         notes += said
     extra, said = read_extra(table, roles.extra)
     first = np.unique(code, return_index=True)[1]
-    for feature in extra:
-        still = len(first) > 1 and bool((feature.values == feature.values[first][code]).all())
-        parts["static" if still else "past"].append(feature)
-        known = "one value for each series" if still else "known only up to the present"
-        notes.append(f'Column "{feature.column}" is used: {known}.')
+    still = [len(first) > 1 and bool((one.values == one.values[first][code]).all()) for one in extra]
+    for part, wanted, known in (
+        ("past", False, "Known only up to the present"),
+        ("static", True, "One value a series"),
+    ):
+        found = [feature for feature, is_still in zip(extra, still, strict=True) if is_still is wanted]
+        parts[part] += found
+        notes += [f"{known}: {', '.join(one.column for one in found)}."] if found else []
     return parts, notes + said
 
 

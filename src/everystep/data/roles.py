@@ -80,7 +80,7 @@ def choose_roles(
     if not targets:
         targets, note = _find_target(table, rest)
         notes.append(note)
-    extra = () if extras["past"] else tuple(name for name in rest if name not in targets)
+    extra = () if extras["past"] else tuple(name for name in rest if name and name not in targets)
     unused = [name for name in rest if name not in targets and name not in extra]
     if extras["past"] and unused:
         notes.append(f"Columns not named were left out: {', '.join(unused)}.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from everystep.data.table import Table
-from everystep.data.wording import counted, show_time
+from everystep.data.wording import clock_hint, counted, show_time
 from everystep.errors import ArgumentError, DataError
 
 FILLED = -1  # the row of a time stamp that the table does not have
@@ -22,6 +22,7 @@ class Rows:
     time: np.ndarray  # (rows,) datetime64[ns] or int64
     values: np.ndarray  # (rows, columns) float64
     row: np.ndarray  # (rows,) the table's row, or FILLED
+    timezone: str | None = None  # how offsets from UTC were read: "UTC", "local" or None
 
     def take(self, which: np.ndarray) -> Rows:
         """Return some rows, by mask or by index."""
@@ -104,7 +105,7 @@ def _duplicated(table: Table, rows: Rows, twice: np.ndarray) -> DataError:
     return DataError(
         f'{table.name}: series "{rows.ids[rows.code[at]]}" has the time {show_time(rows.time[at])} twice '
         f"({table.where(rows.row[at - 1])} and {table.where(rows.row[at])}); "
-        f"{counted(len(twice), 'duplicated time')} in {series}.{_missing_id(rows)} "
+        f"{counted(len(twice), 'duplicated time')} in {series}.{_missing_id(rows)}{clock_hint(rows.timezone, 'local')} "
         'Remove one of each, or pass duplicates="first" or "last".'
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from everystep.data.frequency import DAY, Frequency
+from everystep.data.wording import counted
 
 LONGEST_DAY = 1440  # steps: a day of minutes is a season, a day of seconds is not
 CLEAR = (
@@ -78,7 +79,8 @@ def season_of(values: np.ndarray) -> int:
     lag = int(np.argmax(correlation[below[0] : n // 4])) + int(below[0])
     peaks = _later_peaks(correlation, lag)
     clear = correlation[lag] > CLEAR and correlation[lag] - correlation[:lag].min() > 2 * CLEAR and len(peaks) > 1
-    return max(round(peaks[-1] / len(peaks)), 1) if clear else 1
+    count = np.arange(1, len(peaks) + 1)
+    return round(float(count @ peaks / (count @ count))) if clear else 1  # least squares through (0, 0)
 
 
 def _later_peaks(correlation: np.ndarray, lag: int) -> list[int]:
@@ -114,4 +116,4 @@ def guess_horizon(freq: Frequency, season: int, lengths: Sequence[int]) -> tuple
         if horizon < wished
         else "without a season"
     )
-    return horizon, f"Horizon: {horizon} steps ({why})."
+    return horizon, f"Horizon: {counted(horizon, 'step')} ({why})."

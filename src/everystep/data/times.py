@@ -10,7 +10,7 @@ import numpy as np
 from everystep.data.dates import UnreadableDateError, parse_dates
 from everystep.data.frequency import FIRST, LAST
 from everystep.data.table import Table
-from everystep.data.wording import counted
+from everystep.data.wording import counted, show_time
 from everystep.data.zones import apply_zone
 
 EIGHT_DIGITS = (15_000_101, 25_001_231)
@@ -80,9 +80,8 @@ def _from_text(table: Table, column: str, values: np.ndarray, timezone: str) -> 
     code, distinct = pd.factorize(values)
     stripped = np.array([text.strip() for text in distinct], dtype=object)
     _refuse_missing(table, column, np.isin(code, np.flatnonzero(stripped == "")))
-    if all(re.fullmatch(r"[+-]?\d{1,18}(\.0*)?", text) for text in stripped):
-        whole = np.array([int(text.split(".")[0]) for text in stripped], dtype=np.int64)
-        return _from_numbers(table, column, whole[code])
+    if all(re.fullmatch(r"[+-]?\d{1,15}(\.\d*)?", text) for text in stripped):
+        return _from_numbers(table, column, stripped.astype(np.float64)[code])
     try:
         parsed = parse_dates(stripped)
     except UnreadableDateError as error:
@@ -106,7 +105,7 @@ def _checked(table: Table, column: str, values: np.ndarray) -> np.ndarray:
     if outside.any():
         row = int(np.argmax(outside))
         raise table.refuse(
-            row, column, f"{seconds[row]} lies outside the years 1678 to 2261, which nanosecond times can hold; "
+            row, column, f"{show_time(seconds[row])} lies outside the years 1678 to 2261, the range of nanosecond times; "
             "give yearly times as whole numbers instead."
         )  # fmt: skip
     return values.astype("datetime64[ns]")

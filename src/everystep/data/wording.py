@@ -22,3 +22,12 @@ def show_time(time: Any) -> str:
     if seconds != time:
         return str(time).replace("T", " ")
     return str(seconds).replace("T", " ").removesuffix(" 00:00:00")
+
+
+def clock_hint(timezone: str | None, wrong: str) -> str:
+    """Point to the other way of reading offsets from UTC, where the one taken may be the trouble."""
+    if timezone != wrong:
+        return ""
+    if timezone == "UTC":
+        return ' Instants of local midnights move with the clock changes: timezone="local" keeps days whole.'
+    return ' Clock changes leave out an hour and repeat another: timezone="utc" does not.'

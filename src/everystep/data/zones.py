@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from everystep.data.table import Table
+from everystep.data.wording import counted
 from everystep.errors import ArgumentError, DataError
 
 POLICIES = ("refuse", "utc", "local")
@@ -50,7 +51,9 @@ def apply_zone(
 
 def _counted(seconds: np.ndarray, zone: str | None) -> str:
     values, counts = np.unique(seconds, return_counts=True)
-    listed = ", ".join(f"{_written(int(v))} ({c:,} rows)" for v, c in zip(values[:4], counts[:4], strict=True))
+    listed = ", ".join(
+        f"{_written(int(v))} ({counted(int(c), 'row')})" for v, c in zip(values[:4], counts[:4], strict=True)
+    )
     return f"the time zone {zone}: {listed}" if zone else f"offsets from UTC: {listed}"
 
 

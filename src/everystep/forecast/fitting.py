@@ -70,13 +70,19 @@ class Fit:
 
 
 def fit_forecaster(
-    panel: Panel, settings: ForecastSettings, *, run: Run | None = None, progress: str = "auto"
+    panel: Panel,
+    settings: ForecastSettings,
+    *,
+    test: int | None = None,
+    run: Run | None = None,
+    progress: str = "auto",
 ) -> Fit:
     """Fit a forecaster on the training part of a panel and choose its weights on the validation part.
 
     Args:
         panel: The checked series.
         settings: How to fit.
+        test: Values of each series to hold back for the test instead of a share; only without dates in the settings.
         run: Where to keep the training run; None keeps it in memory.
         progress: ``"auto"``, ``"plain"`` or ``"quiet"``.
 
@@ -87,7 +93,7 @@ def fit_forecaster(
         DataError: The series are too short for the horizon.
     """
     rows = rows_of(panel)
-    split = split_of(panel, rows, settings)
+    split = split_of(panel, rows, settings, test)
     scaling = fit_scaling(rows, split.train, panel.schema.season)
     shape, start = choose_shape(rows, scaling, split, _sizes(panel), settings)
     training = train_windows(rows, scaling, shape, split)
@@ -130,10 +136,10 @@ def fit_forecaster(
     )
 
 
-def split_of(panel: Panel, rows: Rows, settings: ForecastSettings) -> Split:
+def split_of(panel: Panel, rows: Rows, settings: ForecastSettings, test: int | None = None) -> Split:
     """Cut the rows by the two times of the settings, or by shares where there are none."""
     if settings.valid_from is None:
-        return split_by_share(rows, panel.schema.horizon)
+        return split_by_share(rows, panel.schema.horizon, test)
     return split_by_date(panel, rows, settings.valid_from, settings.test_from, panel.schema.horizon)
 
 

@@ -42,7 +42,7 @@ class RecurrentForecaster(nn.Module):
         super().__init__()
         if cell not in CELLS:
             raise unknown("Forecaster", "cell", cell, CELLS)
-        self.shape = shape
+        self.shape, self.cell_name, self.hidden = shape, cell, hidden
         columns = shape.past + shape.future
         # Model 2 stays as it was solved: what it leaves over is the recurrent path's.
         self.regression = nn.Parameter(torch.zeros(shape.future), requires_grad=False)

@@ -30,24 +30,30 @@ class Split:
     end: Array
 
 
-def split_by_share(rows: Rows, horizon: int) -> Split:
+def split_by_share(rows: Rows, horizon: int, test: int | None = None) -> Split:
     """Hold back 15 % of each row for validation and 15 % for the test, at least one horizon each.
+
+    Args:
+        rows: The rows.
+        horizon: Steps ahead.
+        test: Values of each row to hold back for the test instead of 15 %, at least ``horizon``.
 
     Raises:
         DataError: No row is long enough.
     """
     end = rows.known.copy()
     held = np.maximum(horizon, (SHARE * end).astype(np.int64))
-    train, valid = end - 2 * held, end - held
-    least = 3 * horizon + LEAST_WINDOWS
+    valid = end - (held if test is None else test)
+    train = valid - held
+    # Where the shares leave too little to train on, one horizon each is held back.
+    tight = train < horizon + LEAST_WINDOWS
+    valid[tight] = end[tight] - (horizon if test is None else test)
+    train[tight] = valid[tight] - horizon
+    least = 2 * horizon + (test or horizon) + LEAST_WINDOWS
     short = end < least
-    # Where 15 % leave too little to train on, one horizon each is held back.
-    tight = (train < horizon + LEAST_WINDOWS) & ~short
-    train[tight], valid[tight] = end[tight] - 2 * horizon, end[tight] - horizon
     if short.all():
         raise _too_short(rows, least, horizon)
-    train[short], valid[short] = 0, 0
-    return Split(train, valid, end)
+    return Split(np.where(short, 0, train), np.where(short, 0, valid), end)
 
 
 def split_by_date(panel: Panel, rows: Rows, valid_from: Any, test_from: Any, horizon: int) -> Split:
@@ -86,6 +92,12 @@ def _too_short(rows: Rows, least: int, horizon: int) -> DataError:
     longest = int(np.argmax(rows.known))
     return DataError(
         f"forecast: the longest series, {rows.names[longest][0]}, has {rows.known[longest]} values; a horizon of "
-        f"{horizon} needs at least {least} (one horizon each to train, validate and test, and {LEAST_WINDOWS} windows). "
-        f"Give more data, or a horizon of at most {max(1, (int(rows.known[longest]) - LEAST_WINDOWS) // 3)}."
+        f"{horizon} needs at least {least} (a horizon each to train, validate and test, and {LEAST_WINDOWS} more). "
+        f"{_mend(int(rows.known[longest]))}"
     )
+
+
+def _mend(length: int) -> str:
+    possible = (length - LEAST_WINDOWS) // 3
+    shorter = f", or a horizon of at most {possible}" if possible > 0 else ""
+    return f"Give at least that many values{shorter}."

@@ -1,0 +1,70 @@
+"""Rolling origins for the caller: one fit, many forecasts, the truth beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from everystep.data import Panel, forecast_frame
+from everystep.errors import ArgumentError, DataError
+from everystep.forecast.answer import COLUMNS, ORDER, named
+from everystep.forecast.fitting import fit_forecaster
+from everystep.forecast.settings import ForecastSettings
+from everystep.forecast.windows import Windows, origins
+
+
+def cross_validate(
+    panel: Panel, settings: ForecastSettings, windows: int, step: int | None, *, like: Any, progress: str
+) -> Any:
+    """Fit on what lies before the first origin, forecast from every origin, and put the truth beside it.
+
+    Args:
+        panel: The checked series.
+        settings: How to fit; its dates are not used.
+        windows: Origins, 1 or more.
+        step: Steps between two origins; None: the horizon.
+        like: The frame whose kind the answer takes.
+        progress: ``"auto"``, ``"plain"`` or ``"quiet"``.
+
+    Returns:
+        The frame.
+
+    Raises:
+        ArgumentError: ``windows`` or ``step`` is not 1 or more.
+        DataError: No series is long enough for so many origins.
+    """
+    horizon = panel.schema.horizon
+    step = horizon if step is None else step
+    for name, value in (("windows", windows), ("step", step)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ArgumentError(f"cross_validation: {name} is {value!r}; expected a whole number, 1 or more.")
+    if settings.valid_from is not None:
+        raise ArgumentError("cross_validation: the origins are the last ones; leave out valid_from and test_from.")
+    fit = fit_forecaster(panel, settings, test=horizon + (windows - 1) * step, progress=progress)
+    judged = fit.split.valid > 0
+    last = np.where(judged, fit.split.end - horizon - 1, -1)
+    row, place = origins(np.where(judged, fit.split.valid - 1, 0), last, step)
+    if not len(row):
+        raise DataError(f"cross_validation: no series is long enough for {windows} origins {step} steps apart.")
+    made = Windows(fit.rows, fit.fitted.scaling, fit.fitted.shape, row, place)
+    return _frame(panel, made, fit.fitted.forecast(made), like)
+
+
+def _frame(panel: Panel, windows: Windows, forecast: Any, like: Any) -> Any:
+    """Lay out series after series, origin after origin; every target of a series has the same origins."""
+    targets, horizon = panel.schema.targets, windows.shape.horizon
+    of_series = windows.rows.series[windows.row]
+    each = [np.flatnonzero(windows.row % len(targets) == number) for number in range(len(targets))]
+    first = each[0]
+    places = windows.last[first][:, None] + np.arange(1, horizon + 1)
+    times = [panel.series[s].times for s in of_series[first]]
+    truth = windows.truth()
+    columns: dict[str, Any] = {"cutoff": np.concatenate([np.repeat(t[p], horizon) for t, p in zip(times, windows.last[first], strict=True)])}
+    for number, target in enumerate(targets):
+        columns["y" if len(targets) == 1 else f"y-{target}"] = truth[each[number]].ravel()
+        for i in ORDER:
+            columns[named(COLUMNS[i], target, targets)] = forecast[each[number], :, i].ravel()
+    ids = np.repeat([panel.series[s].id for s in of_series[first]], horizon)
+    ahead = np.concatenate([t[p] for t, p in zip(times, places, strict=True)])
+    return forecast_frame(ids, ahead, columns, schema=panel.schema, like=like)

@@ -1,7 +1,10 @@
 # For developers. Users install the wheel: pip install everystep.
 # Needs Python 3.11 or newer and make; everything else goes into .venv, at the versions of constraints.txt.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3 || command -v python || echo python3)
+RECENT := import sys; sys.exit(sys.version_info < (3, 11))
+ifndef PYTHON
+PYTHON := $(shell for p in python3.11 python3 python; do "$$p" -c '$(RECENT)' 2>/dev/null && { command -v "$$p"; exit; }; done; echo python3)
+endif
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/everystep-ready
@@ -64,11 +67,11 @@ clean:  ## Remove what make made: the environment, builds and caches.
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml constraints.txt
-	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	@'$(PYTHON)' -c '$(RECENT)' 2>/dev/null || { \
 	  echo "everystep needs Python 3.11 or newer; '$(PYTHON)' is: $$('$(PYTHON)' --version 2>&1 | head -n 1)." >&2; \
 	  echo "Name another one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
 	@echo "==> environment in $(VENV) ($$('$(PYTHON)' --version 2>&1), versions from constraints.txt; minutes the first time)"
-	@test -x $(BIN)/python || '$(PYTHON)' -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || '$(PYTHON)' -m venv --clear $(VENV)
 	@$(PIP) install --quiet -c constraints.txt hatchling editables
 	@$(PIP) install --quiet --no-build-isolation -c constraints.txt -e '.[dev]'
 	@touch $(READY)

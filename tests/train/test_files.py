@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from everystep.errors import ModelFileError, RunError
+from everystep.errors import ArgumentError, ModelFileError, RunError
 from everystep.train import SavedModel, load_model, save_model
 from everystep.train.checkpoint import read_checkpoint
 from everystep.train.tensor_file import pack, unpack
@@ -44,6 +45,36 @@ def test_a_directory_with_something_else_is_no_place_for_a_model(tmp_path):
     with pytest.raises(RunError, match=r"save_model: .* holds something else \(photo.jpg\)"):
         save_model(tmp_path, SAVED)
     assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
+
+
+@pytest.mark.parametrize("renamed", range(4))
+def test_saving_after_a_kill_at_any_rename_succeeds(tmp_path, monkeypatch, renamed):
+    class Killed(BaseException):
+        pass
+
+    def killing(self, target):
+        if calls.append(1) or len(calls) > renamed:
+            raise Killed
+        return replace(self, target)
+
+    calls, replace = [], Path.replace
+    monkeypatch.setattr(Path, "replace", killing)
+    monkeypatch.setattr(Path, "unlink", lambda *arguments, **named: None)  # a killed process clears nothing away
+    with contextlib.suppress(Killed):
+        save_model(tmp_path, SAVED)
+    monkeypatch.undo()
+    if renamed < 3:
+        with pytest.raises(ModelFileError, match=r"config\.json is missing"):
+            load_model(tmp_path)
+    save_model(tmp_path, SAVED)
+    assert load_model(tmp_path).sizes == SAVED.sizes
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_metrics_that_json_cannot_hold_are_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(ArgumentError, match="a value to be saved is not plain"):
+        save_model(tmp_path / "model", SavedModel("tiny", {}, SAVED.weights, metrics={"mase": float("nan")}))
+    assert list(tmp_path.glob("model/*")) == []
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])

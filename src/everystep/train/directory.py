@@ -6,13 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from everystep.errors import ModelFileError, RunError
+from everystep.errors import ArgumentError, ModelFileError, RunError
 from everystep.train.atomic import PART
 from everystep.train.tensor_file import damaged
 
 RUN_FILE = "run.json"
+RUN_KIND = "everystep run"
 CONFIG_FILE = "config.json"
 LOCK_FILE = "run.lock"
+MADE_HERE = ("checkpoint.safetensors", "log.jsonl", "model.safetensors", CONFIG_FILE, "metrics.json", "report.html")
 
 
 def check_ours(who: str, directory: Path) -> None:
@@ -24,6 +26,7 @@ def check_ours(who: str, directory: Path) -> None:
 
     Raises:
         RunError: The path is a file, or a directory with something else in it.
+        ModelFileError: Its ``run.json`` is damaged.
 
     Example:
         >>> from pathlib import Path
@@ -35,9 +38,14 @@ def check_ours(who: str, directory: Path) -> None:
     if not directory.is_dir():
         raise RunError(f"{who}: {directory} is a file; expected a directory. Name another one.")
     names = sorted(path.name for path in directory.iterdir())
-    if RUN_FILE in names or (CONFIG_FILE in names and _is_model(directory / CONFIG_FILE)):
+    if RUN_FILE in names and read_json(directory / RUN_FILE).get("kind") == RUN_KIND:
         return
-    foreign = [name for name in names if name not in (RUN_FILE + PART, LOCK_FILE)]
+    if CONFIG_FILE in names and _is_model(directory / CONFIG_FILE):
+        return
+    left = {LOCK_FILE, *(name + PART for name in (RUN_FILE, *MADE_HERE))}  # by a process that was killed while writing
+    if CONFIG_FILE + PART in names:
+        left |= set(MADE_HERE) - {CONFIG_FILE}
+    foreign = [name for name in names if name not in left]
     if foreign:
         more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
         raise RunError(
@@ -64,8 +72,18 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def to_json(value: Any) -> bytes:
-    """Give the bytes of a JSON file for people to read."""
-    return (json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n").encode()
+    """Give the bytes of a JSON file for people to read.
+
+    Raises:
+        ArgumentError: JSON has no way to write a value: an object, NaN or infinity.
+    """
+    try:
+        return (json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n").encode()
+    except (TypeError, ValueError) as cause:
+        raise ArgumentError(
+            f"everystep.train: a value to be saved is not plain ({cause}); expected text, finite numbers, true, false, "
+            "None, and lists and dicts of them."
+        ) from None
 
 
 def _is_model(path: Path) -> bool:

@@ -66,7 +66,8 @@ def train(
 ) -> Trained:
     """Train a model by AdamW; with a run directory, go on where an earlier call of the same run was cut.
 
-    The final weights are the same bits however often, and wherever, the run was cut. The caller's random states are
+    The final weights are the same bits however often, and wherever, the run was cut (on one kind of machine, with one
+    number of threads). The caller's random states are
     as they were after it. Ctrl-C ends the step under way, saves, and raises ``KeyboardInterrupt`` with a message that
     says how to go on; a second Ctrl-C goes through at once.
 
@@ -106,11 +107,12 @@ def train(
     learning = Learning(model, _optimizer(model, settings), loss)
     steps = settings.epochs * len(batches)
     described = identity(model, loss, batches, settings, run.about) if run is not None else None
+    telling = shown(progress, steps, settings.epochs)
     with (
         seeded(settings.seed),
         opened(run, described) as keeper,
         interrupts() as interrupted,
-        shown(progress, steps, settings.epochs) as telling,
+        telling,
     ):
         keeper.resume(learning)
         resumed_from, already_finished = learning.standing.step, learning.standing.finished

@@ -36,7 +36,7 @@ def capture() -> Captured:
         "python": torch.tensor(numbers, dtype=torch.int64),
         "numpy": torch.from_numpy(numpy["state"]["key"].astype(np.int64)),
     }
-    if torch.cuda.is_available():
+    if torch.cuda.is_initialized():  # a run on the CPU wakes no GPU
         tensors |= {f"cuda.{device}": state for device, state in enumerate(torch.cuda.get_rng_state_all())}
     facts = {
         "python": [version, python_gauss],

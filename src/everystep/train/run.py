@@ -17,7 +17,16 @@ from everystep.errors import ArgumentError, ModelFileError, RunError, TrainingEr
 from everystep.train import atomic
 from everystep.train.batches import Batches, name_of
 from everystep.train.checkpoint import Checkpoint, read_checkpoint, restore, write_checkpoint
-from everystep.train.directory import CONFIG_FILE, LOCK_FILE, RUN_FILE, check_ours, read_json, to_json
+from everystep.train.directory import (
+    CONFIG_FILE,
+    LOCK_FILE,
+    MADE_HERE,
+    RUN_FILE,
+    RUN_KIND,
+    check_ours,
+    read_json,
+    to_json,
+)
 from everystep.train.log import Log
 from everystep.train.non_finite import check_parameters
 from everystep.train.settings import Settings
@@ -25,7 +34,6 @@ from everystep.train.standing import Learning
 from everystep.train.tensor_file import kind_of
 
 FORMAT = 1
-MADE_HERE = ("checkpoint.safetensors", "log.jsonl", "model.safetensors", CONFIG_FILE, "metrics.json", "report.html")
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,9 @@ class Run:
         every_seconds: Longest time between two checkpoints, in seconds.
         every_steps: Most steps between two checkpoints, 1 or more; None goes by time alone.
 
+    Raises:
+        ArgumentError: ``every_steps`` is below 1.
+
     Example:
         >>> from everystep.train import Run
         >>> Run("runs/first", about={"horizon": 24}).every_seconds
@@ -51,6 +62,10 @@ class Run:
     every_seconds: float = 30.0
     every_steps: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.every_steps is not None and self.every_steps < 1:
+            raise ArgumentError(f"Run: every_steps is {self.every_steps}; expected 1 or more, or None.")
+
 
 def identity(model: nn.Module, loss: Any, batches: Batches, settings: Settings, about: Mapping[str, Any]) -> Any:
     """Describe a run in plain values: two commands with equal descriptions are the same run."""
@@ -61,12 +76,7 @@ def identity(model: nn.Module, loss: Any, batches: Batches, settings: Settings, 
         "model": {name: kind_of(tensor) for name, tensor in model.state_dict().items()},
         "classes": {"model": name_of(type(model)), "batches": name_of(type(batches)), "loss": name_of(loss)},
     }
-    try:
-        return json.loads(json.dumps(described))  # as it will be read back: tuples are lists
-    except TypeError as cause:
-        raise ArgumentError(
-            f"Run: about holds a value that is not plain ({cause}); expected what JSON can hold."
-        ) from None
+    return json.loads(to_json(described))  # as it will be read back: tuples are lists
 
 
 class InMemory:
@@ -235,7 +245,7 @@ def _prepare(run: Run, directory: Path, described: Any) -> None:
     with atomic.told(TrainingError, path, "Free some space, then give the same command."):
         for name in MADE_HERE:  # the checkpoint first: a kill in between leaves nothing to go on from
             (directory / name).unlink(missing_ok=True)
-        atomic.write(path, to_json({"kind": "everystep run", "format": FORMAT, "identity": described}))
+        atomic.write(path, to_json({"kind": RUN_KIND, "format": FORMAT, "identity": described}))
 
 
 @contextmanager

@@ -38,8 +38,7 @@ def forecast_ahead(fitted: Fitted, panel: Panel, ahead: Mapping[str, Array] | No
 def answer(rows: Rows, forecast: Array, panel: Panel, like: Any) -> Any:
     """Build the frame: ``unique_id``, ``ds``, ``everystep``, ``everystep-lo-80``, ``everystep-hi-80``.
 
-    With several targets each has columns of its own, ``everystep-<target>`` and so on, so that a row stays one
-    series at one time.
+    With several targets there is one block of rows for each, named in a further column ``target``.
 
     Args:
         rows: The rows that were forecast.
@@ -48,20 +47,31 @@ def answer(rows: Rows, forecast: Array, panel: Panel, like: Any) -> Any:
         like: The frame whose kind the answer takes.
 
     Returns:
-        The frame, series after series in the order of the panel.
+        The frame, series after series in the order of the panel, in each target after target.
     """
-    targets, steps = panel.schema.targets, forecast.shape[1]
-    ids = np.repeat([series.id for series in panel.series], steps)
-    times = np.concatenate([panel.schema.freq.after(series.times[-1], steps) for series in panel.series])
-    by_target = forecast.reshape(len(panel.series), len(targets), steps, 3)
-    columns = {
-        named(COLUMNS[i], target, targets): by_target[:, number, :, i].ravel()
-        for number, target in enumerate(targets)
-        for i in ORDER
-    }
-    return forecast_frame(ids, times, columns, schema=panel.schema, like=like)
+    steps = forecast.shape[1]
+    ends = [panel.series[place].times[-1] for place in rows.series]
+    times = np.concatenate([panel.schema.freq.after(end, steps) for end in ends])
+    return long_frame(rows, np.arange(len(rows)), times, {}, forecast, panel, like)
 
 
-def named(column: str, target: str, targets: tuple[str, ...]) -> str:
-    """Name the column of one target: ``everystep-lo-80``, or ``everystep-<target>-lo-80`` where there are several."""
-    return column if len(targets) == 1 else column.replace("everystep", f"everystep-{target}", 1)
+def long_frame(
+    rows: Rows, which: Array, times: Array, further: Mapping[str, Array], forecast: Array, panel: Panel, like: Any
+) -> Any:
+    """Lay out forecasts one after another.
+
+    Args:
+        rows: The rows.
+        which: (n,) the row of each forecast.
+        times: (n * steps,) the times that were forecast.
+        further: Columns to put before the forecasts, each (n * steps,).
+        forecast: (n, steps, 3).
+        panel: What is known.
+        like: The frame whose kind the answer takes.
+    """
+    steps = forecast.shape[1]
+    names = np.array(rows.names)[which]  # (n, 2)  id and target
+    columns = {COLUMNS[i]: forecast[..., i].ravel() for i in ORDER}
+    several = {"target": np.repeat(names[:, 1], steps).tolist()} if len(panel.schema.targets) > 1 else {}
+    ids = np.repeat(names[:, 0], steps)
+    return forecast_frame(ids, times, {**several, **further, **columns}, schema=panel.schema, like=like)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from everystep.data import Panel, forecast_frame
+from everystep.data import Panel
 from everystep.errors import ArgumentError, DataError
-from everystep.forecast.answer import COLUMNS, ORDER, named
+from everystep.forecast.answer import long_frame
 from everystep.forecast.fitting import fit_forecaster
 from everystep.forecast.settings import ForecastSettings
 from everystep.forecast.windows import Windows, origins
@@ -52,19 +52,9 @@ def cross_validate(
 
 
 def _frame(panel: Panel, windows: Windows, forecast: Any, like: Any) -> Any:
-    """Lay out series after series, origin after origin; every target of a series has the same origins."""
-    targets, horizon = panel.schema.targets, windows.shape.horizon
-    of_series = windows.rows.series[windows.row]
-    each = [np.flatnonzero(windows.row % len(targets) == number) for number in range(len(targets))]
-    first = each[0]
-    places = windows.last[first][:, None] + np.arange(1, horizon + 1)
-    times = [panel.series[s].times for s in of_series[first]]
-    truth = windows.truth()
-    columns: dict[str, Any] = {"cutoff": np.concatenate([np.repeat(t[p], horizon) for t, p in zip(times, windows.last[first], strict=True)])}
-    for number, target in enumerate(targets):
-        columns["y" if len(targets) == 1 else f"y-{target}"] = truth[each[number]].ravel()
-        for i in ORDER:
-            columns[named(COLUMNS[i], target, targets)] = forecast[each[number], :, i].ravel()
-    ids = np.repeat([panel.series[s].id for s in of_series[first]], horizon)
+    places = windows.last[:, None] + np.arange(1, windows.shape.horizon + 1)
+    times = [panel.series[place].times for place in windows.rows.series[windows.row]]
     ahead = np.concatenate([t[p] for t, p in zip(times, places, strict=True)])
-    return forecast_frame(ids, ahead, columns, schema=panel.schema, like=like)
+    cutoff = np.repeat(np.array([t[p] for t, p in zip(times, windows.last, strict=True)]), windows.shape.horizon)
+    further = {"cutoff": cutoff, "y": windows.truth().ravel()}
+    return long_frame(windows.rows, windows.row, ahead, further, forecast, panel, like)

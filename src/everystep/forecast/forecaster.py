@@ -19,7 +19,7 @@ from everystep.forecast.known import joined
 from everystep.forecast.outcome import outcome
 from everystep.forecast.results import Evaluation, FitResult
 from everystep.forecast.settings import ForecastSettings
-from everystep.train import Run
+from everystep.train import Run, Trained
 
 READING = ("horizon", "season", "freq", "gaps", "nonfinite", "duplicates", "unsorted", "constant", "timezone")
 
@@ -178,18 +178,30 @@ class Forecaster:
         """What is known of each series."""
         return self._asked("known")[1]
 
-    def predict(self, h: int | None = None, frame: Any = None, future: Any = None) -> Any:
+    @property
+    def last_fit(self) -> Fit:
+        """How the last ``fit`` went: parts, losses, validation."""
+        return self._fresh("last_fit")[0]
+
+    @property
+    def trained(self) -> Trained:
+        """How the training run of the last ``fit`` went."""
+        return self.last_fit.trained
+
+    def predict(self, h: int | None = None, frame: Any = None, future: Any = None, new_ids: str = "refuse") -> Any:
         """Forecast from the end of what is known.
 
         Args:
             h: Steps ahead, 1 to the horizon; None: the horizon.
-            frame: Other histories to forecast from, a frame or a path with the columns of the fitted table; series that
-                the model has not seen are scaled by their own history. None: what is known.
+            frame: Other histories to forecast from, a frame or a path with the columns of the fitted table; None: what is
+                known.
             future: The columns known ahead, for every step and series; needed where the model was fitted with some.
+            new_ids: Series in ``frame`` that the model was not fitted on: ``"refuse"``, or ``"accept"``: they are
+                scaled by their own history, as one model serves all series.
 
         Returns:
             A frame with ``unique_id, ds, everystep, everystep-lo-80, everystep-hi-80``, of the kind that ``frame`` or
-            else the fitted table had; several targets have columns of their own, ``everystep-<target>`` and so on.
+            else the fitted table had; with several targets a further column ``target``, and a block of rows for each.
 
         Raises:
             NotFittedError: ``fit`` was not called.
@@ -199,15 +211,16 @@ class Forecaster:
         fitted, known = self._asked("predict")
         steps = self._steps(h, fitted.shape.horizon)
         like = self._like if frame is None else frame
-        panel = known if frame is None else self._read(frame, known, new_ids="accept")
+        panel = known if frame is None else self._read(frame, known, new_ids)
         rows, forecast = forecast_ahead(fitted, panel, self._ahead(panel, future, steps))
         return answer(rows, forecast[:, :steps], panel, like)
 
-    def update(self, frame: Any) -> Self:
+    def update(self, frame: Any, new_ids: str = "refuse") -> Self:
         """Take in new values without fitting again: predicting is then as from the longer table.
 
         Args:
             frame: The new rows of some series or all; rows that are known already may come again.
+            new_ids: As for ``predict``.
 
         Returns:
             The forecaster itself.
@@ -216,7 +229,7 @@ class Forecaster:
             DataError: Steps are missing in between, or the table can't be used as it is.
         """
         _, known = self._asked("update")
-        self._known = joined(known, self._read(frame, known, new_ids="accept"))
+        self._known = joined(known, self._read(frame, known, new_ids))
         return self
 
     def evaluate(self) -> Evaluation:

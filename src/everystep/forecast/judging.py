@@ -24,6 +24,7 @@ Array = NDArray[Any]
 Method = Callable[[Task, Clock], Array]
 
 MOST_ORIGINS = 1_000  # of all rows together, where the settings do not say every how many steps
+MOST_ORIGINS_EACH = 100  # of one row
 TIME_LIMIT = 20.0  # seconds a method may take
 MOST_FANS = 4
 SHOWN_HISTORY = 4  # horizons of the past that a fan shows
@@ -48,7 +49,8 @@ class Judged:
 def task_of(fit: Fit, every: int | None, seed: int) -> Task:
     """Set the task: the windows of the fit's own parts."""
     rows, split, scaling, shape = fit.rows, fit.split, fit.fitted.scaling, fit.fitted.shape
-    step = every or max(1, -(-count_origins(split, shape.horizon) // MOST_ORIGINS))
+    counts = count_origins(split, shape.horizon)
+    step = every or max(1, -(-counts.sum() // MOST_ORIGINS), -(-counts.max() // MOST_ORIGINS_EACH))
     return Task(
         train=train_windows(rows, scaling, shape, split),
         valid=valid_windows(rows, scaling, shape, split, MOST_VALID),

@@ -42,10 +42,10 @@ def last_windows(rows: Rows, scaling: Scaling, shape: Shape) -> Windows:
     return Windows(rows, scaling, shape, np.arange(len(rows)), rows.known - 1)
 
 
-def count_origins(split: Split, horizon: int) -> int:
-    """Count the test origins of all rows."""
+def count_origins(split: Split, horizon: int) -> Array:
+    """Count the test origins of each row, (rows,)."""
     first, last = _origins(split.valid, split.end, horizon)
-    return int(np.maximum(0, last - first + 1).sum())
+    return np.maximum(0, last - first + 1)
 
 
 def _between(rows: Rows, scaling: Scaling, shape: Shape, start: Array, end: Array, most: int) -> Windows:

@@ -122,7 +122,7 @@ def _parse(texts: np.ndarray, form: str) -> np.ndarray | None:
 def _choose(parsed: dict[str, np.ndarray]) -> str:
     """Of several ways to read the dates (3/4 is in March or in April), take the one that makes an even series."""
     even = [form for form, values in parsed.items() if _is_even(values)]
-    if len(even) != 1:
+    if not even or any((parsed[form] != parsed[even[0]]).any() for form in even):
         readings = " or ".join(_spoken(form) for form in parsed)
         raise UnreadableDateError(f"the dates may be read as {readings}; write them as 2024-01-31.", ambiguous=True)
     return even[0]

@@ -47,19 +47,19 @@ def read_feature(table: Table, column: str, categories: tuple[str, ...] | None =
     distinct, code = _distinct(values)
     if categories is not None:
         return _known(column, distinct, code, categories)
-    if trouble := _no_categories(distinct, len(values)):
+    if trouble := _no_categories(distinct):
         return trouble
     listed = ", ".join(distinct[:5]) + (" ..." if len(distinct) > 5 else "")
     note = f'Column "{column}" is text: {counted(len(distinct), "category")} ({listed}), one feature each.'
     return Feature(column, np.eye(len(distinct))[code], tuple(distinct.tolist()), note)
 
 
-def _no_categories(distinct: np.ndarray, rows: int) -> str:
+def _no_categories(distinct: np.ndarray) -> str:
     if len(distinct) == 1 and distinct[0] == NO_TEXT:
         return "it is empty"
     if len(distinct) > MOST_CATEGORIES:
         return f"it holds {counted(len(distinct), 'different text')}, more than {MOST_CATEGORIES} categories"
-    return "it is text that hardly comes twice" if len(distinct) > max(rows // 2, 2) else ""
+    return ""
 
 
 def _distinct(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -117,6 +117,8 @@ def read_extra(table: Table, columns: tuple[str, ...]) -> tuple[list[Feature], l
 
 
 def _trouble(feature: Feature) -> str:
+    if feature.categories and len(feature.categories) > max(len(feature.values) // 2, 2):
+        return "it is text that hardly comes twice"
     bad = int((~np.isfinite(feature.values)).sum())
     if bad:
         return f"{bad:,} of its cells are missing or infinite (name it to have it filled)"

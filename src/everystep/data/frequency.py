@@ -92,14 +92,19 @@ class Frequency:
 
         Args:
             origin: Times that lie on the grid, one for each of ``times`` or one for all.
-            times: Times, datetime64[ns] or int64.
+            times: Times, datetime64[ns] or int64, none before its origin.
 
         Returns:
             The whole number of steps, and whether each time lies on the grid exactly.
         """
-        if self.whole or self.nanoseconds is not None:
-            index, rest = np.divmod(times.astype(np.int64) - origin.astype(np.int64), self.nanoseconds or self.count)
+        if self.whole:
+            index, rest = np.divmod(times - origin, self.count)
             return index, rest == 0
+        if self.nanoseconds is not None:
+            # unsigned: more than 292 years apart, the signed difference of two nanosecond times overflows
+            apart = times.astype(np.int64).astype(np.uint64) - origin.astype(np.int64).astype(np.uint64)
+            index, rest = np.divmod(apart, np.uint64(self.nanoseconds))
+            return index.astype(np.int64), rest == 0
         return self._business_days(origin, times) if self.unit == "B" else self._month_steps(origin, times)
 
     def _business_days(self, origin: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -125,11 +130,10 @@ class Frequency:
         if self.whole:
             return origin + index * self.count
         if self.nanoseconds is not None:
-            step = np.timedelta64(self.nanoseconds, "ns")
-            room = (LAST - origin).astype("timedelta64[ns]").astype(np.int64) // self.nanoseconds
-            if np.size(index) and np.any(index > room):
+            start = origin.astype(np.int64)
+            if np.any(start.astype(float) + index.astype(float) * self.nanoseconds > float(LAST.astype(np.int64))):
                 raise _beyond(self.alias)
-            return origin + index * step
+            return (start + index * self.nanoseconds).astype("datetime64[ns]")  # wraps around and back where far apart
         if self.unit == "B":
             first = origin.astype("datetime64[D]")
             return _exact(np.busday_offset(first, index, roll="backward"), self.alias) + (origin - first)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from everystep.data.table import Table
-from everystep.data.wording import counted
+from everystep.data.wording import counted, show_time
 
 # What other programs write into a number's place when there is none. Only in columns of numbers: an id "NA" is an id.
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "<na>", "#n/a", "#na"})
@@ -20,7 +20,7 @@ def numbers(table: Table, column: str) -> np.ndarray:
     """
     values = table.column(column)
     if values.dtype.kind == "M":
-        raise table.refuse(0, column, f"{values[0]} is a time; expected a number.")
+        raise table.refuse(0, column, f"{show_time(values[0])} is a time; expected a number.")
     if values.dtype.kind != "O":
         return values.astype(np.float64)
     try:

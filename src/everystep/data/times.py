@@ -105,7 +105,8 @@ def _checked(table: Table, column: str, values: np.ndarray) -> np.ndarray:
     if outside.any():
         row = int(np.argmax(outside))
         raise table.refuse(
-            row, column, f"{show_time(seconds[row])} lies outside the years 1678 to 2261, the range of nanosecond times; "
+            row, column, f"{show_time(seconds[row])} lies outside the years 1678 to 2261, "
+            "the range of nanosecond times; "
             "give yearly times as whole numbers instead."
         )  # fmt: skip
     return values.astype("datetime64[ns]")

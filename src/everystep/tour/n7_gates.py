@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from everystep.cell import Cell
 from everystep.cells import GRU, LSTM
 from everystep.tour.item import Item
-from everystep.tour.latch import READ, WRITE, held_value, random_latch, target_of, written_latch
+from everystep.tour.latch import READ, VALUE, WRITE, held_value, random_latch, target_of, written_latch
 from everystep.tour.seeds import best_of, train_seeds
 from everystep.unroll import unroll
 
@@ -98,11 +98,15 @@ def gru_figures(record: Mapping[str, Tensor], x: Tensor) -> dict[str, float]:
         other: its mean reset gate on reads, less its mean everywhere else.
     """
     _, read, holding = _moments(x)
-    keeps = int(record["update"][holding].mean(0).argmax())
-    speaks = 1 - keeps
-    reset = record["reset"][..., speaks]
-    kept = {"update": record["update"][..., keeps : keeps + 1]}
+    keeps = _keeper(record, holding)
+    reset = record["reset"][..., 1 - keeps]
+    kept = {"update": record["update"][..., keeps]}
     return update_figures(kept, x) | {"reset_read_minus_not": _mean(reset, read) - _mean(reset, ~read)}
+
+
+def _keeper(record: Mapping[str, Tensor], holding: Tensor) -> int:
+    """Find the unit whose update gate keeps most while something is held."""
+    return int(record["update"][holding].mean(0).argmax())
 
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -153,17 +157,22 @@ STORY = written_latch(
 
 
 def _shown(network: Reader) -> dict[str, Any]:
-    """Take one sequence through the network: everything the picture shows, by step."""
+    """Take the story through a network: what the picture shows, step by step."""
     record = _record(network, STORY)
+    if "reset" in record:
+        keeps = _keeper(record, _moments(STORY)[2])
+        gates = {"update": record["update"][..., keeps], "reset": record["reset"][..., 1 - keeps]}
+    else:
+        gates = {name: record[name] for name in ("forget", "input", "output")}
     with torch.no_grad():
-        y = network(STORY)
+        said = network(STORY)
     return {
-        "value": STORY[:, 0, 0].tolist(),
+        "value": STORY[:, 0, VALUE].tolist(),
         "write": STORY[:, 0, WRITE].tolist(),
         "read": STORY[:, 0, READ].tolist(),
         "target": target_of(STORY).flatten().tolist(),
-        "y": y.flatten().tolist(),
-        **{name: values[:, 0].tolist() for name, values in record.items()},
+        "y": said.flatten().tolist(),
+        **{name: gate.flatten().tolist() for name, gate in gates.items()},
     }
 
 
@@ -171,20 +180,19 @@ def _prose(figures: Mapping[str, Any]) -> tuple[str, ...]:
     lstm, gru = figures["lstm"], figures["gru"]
     one, two = gru["one_unit"], gru["two_units"]
     return (
-        "A gate is a small network on {h(t-1), x(t)} with values in (0, 1). It learns how much of the memory is left, "
-        "how much of it is updated, and how much of the hidden unit is let out. An LSTM has one gate for each question.",
-        "**The task.** At every step comes a value, +1 or -1, and sometimes a write mark or a read mark. The target is "
-        "the value that was last written, at reads, and 0 at all other steps. A value without a write mark is a "
-        "distractor. "
-        f"The network is one LSTM unit, the best of {lstm['seeds']} seeds by validation loss. On sequences it never "
-        f"saw, its forget gate is at {lstm['forget_holding']:.2f} while it holds something and at "
-        f"{lstm['forget_on_write']:.2f} on a write; its input gate opens by {lstm['input_on_minus_off']:.2f} for a "
-        f"write, its output gate by {lstm['output_read_minus_not']:.2f} for a read. Nobody told it what the gates are "
-        "for.",
-        "**A GRU merges the three gates into two.** Its update gate keeps and writes at once, and its output is its "
-        "state, so that one unit can't hold a value without saying it. Its error is "
-        f"{one['mse']:.3f}; an answer that is never silent can't do better than {one['mse_floor']:.3f}. With two units, "
-        f"one keeps (update gate {two['update_holding']:.2f}, on writes {two['update_on_write']:.2f}) and the other "
-        f"speaks: its reset gate opens by {two['reset_read_minus_not']:.2f} for a read. The error falls to "
-        f"{two['mse']:.4f}.",
+        "A gate is a small network on {h(t-1), x(t)} with values in (0, 1). It learns how much of the memory is "
+        "left, how much of it is updated, and how much of the hidden unit is let out. An LSTM has one gate for "
+        "each question.",
+        "**The task.** At every step comes a value, +1 or -1, and sometimes a write mark or a read mark. The "
+        "target is the value that was last written, at reads, and 0 at all other steps. A value without a write "
+        f"mark is a distractor. The network is one LSTM unit, the best of {lstm['seeds']} seeds by validation loss. "
+        f"On sequences it never saw, its forget gate is at {lstm['forget_holding']:.2f} while it holds something "
+        f"and at {lstm['forget_on_write']:.2f} on a write; its input gate opens by {lstm['input_on_minus_off']:.2f} "
+        f"for a write, its output gate by {lstm['output_read_minus_not']:.2f} for a read. Nobody told it what the "
+        "gates are for.",
+        "**A GRU merges the three gates into two.** Its update gate keeps and writes at once, and its output is "
+        f"its state, so that one unit can't hold a value without saying it. Its error is {one['mse']:.3f}; an "
+        f"answer that is never silent can't do better than {one['mse_floor']:.3f}. With two units, one keeps "
+        f"(update gate {two['update_holding']:.2f}, on writes {two['update_on_write']:.2f}) and the other speaks: "
+        f"its reset gate opens by {two['reset_read_minus_not']:.2f} for a read. The error falls to {two['mse']:.4f}.",
     )

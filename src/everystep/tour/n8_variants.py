@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from everystep.pages import number
 from everystep.tour import bidirectional, seq2seq
 from everystep.tour.item import Item
 
@@ -32,24 +33,19 @@ def compute() -> Item:
 def _prose(figures: Mapping[str, Any]) -> tuple[str, ...]:
     two_ways, reversed_ = figures["bidirectional"], figures["seq2seq"]
     return (
-        "**Bidirectional.** One recurrence runs forward in time, one backward, and they are joined at each step. Take "
-        "y(t) = x(t-1) + x(t+1) with independent x ~ N(0, 1). One direction can't know x(t+1), and no model of the past "
-        f"alone gets below (T-1)/T = {two_ways['floor']:.2f} on average: it reaches {two_ways['one_direction_mse']:.3f}, "
-        f"measured on {two_ways['samples']:,} samples. Two directions leave {_power(two_ways['two_directions_mse'])} of "
-        "the variance of y.",
+        "**Bidirectional.** One recurrence runs forward in time, one backward, and they are joined at each step. "
+        "Take y(t) = x(t-1) + x(t+1) with independent x ~ N(0, 1). One direction can't know x(t+1), and no model "
+        f"of the past alone gets below (T-1)/T = {two_ways['floor']:.2f}. Measured: "
+        f"{two_ways['one_direction_mse']:.4f} (standard error {two_ways['one_direction_standard_error']:.4f}). Two "
+        f"directions leave {number(two_ways['two_directions_mse'], 2)} of the variance of y.",
         "It is worth saying that one direction, read one step late, solves it as well "
-        f"({_power(two_ways['one_step_late_mse'])}): then x(t+1) is past. Two directions are needed where what matters "
-        "may lie anywhere ahead, as in translation.",
-        "**Sequence to sequence.** An encoder reads a sequence into its state. A decoder starts from that state and "
-        "says another sequence, of another length, symbol by symbol, until it says that it has finished. In training it "
-        "is fed the right symbol before (teacher forcing), afterwards its own. Taught to say sequences of 3 to 8 "
-        f"symbols, out of {reversed_['symbols']}, backwards, it says {100 * reversed_['accuracy']:.1f} % of "
-        f"{reversed_['sequences_tested']:,} sequences that training never saw without one mistake. Of sequences of 9 to "
-        f"12, longer than any it was trained on, {100 * reversed_['accuracy_longer']:.0f} %: all that it knows of the "
-        "input has to pass through one state of fixed size.",
+        f"({number(two_ways['one_step_late_mse'], 2)}): then x(t+1) is past. Two directions are needed where what "
+        "matters may lie anywhere ahead, as in translation.",
+        "**Sequence to sequence.** An encoder reads a sequence into its state. A decoder starts from that state "
+        "and says another sequence, of another length, symbol by symbol, until it says that it has finished. In "
+        "training it is fed the right symbol before (teacher forcing), afterwards its own. Taught to say sequences "
+        f"of 3 to 8 symbols, out of {reversed_['symbols']}, backwards, it says {100 * reversed_['accuracy']:.1f} % "
+        f"of {reversed_['sequences_tested']:,} sequences that training never saw without one mistake. Of sequences "
+        f"of 9 to 12, longer than any it was trained on, {100 * reversed_['accuracy_longer']:.0f} %: all that it "
+        "knows of the input has to pass through one state of fixed size.",
     )
-
-
-def _power(value: float) -> str:
-    mantissa, exponent = f"{value:.0e}".split("e")
-    return f"{mantissa}×10^{int(exponent)}"

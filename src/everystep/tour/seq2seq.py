@@ -14,6 +14,7 @@ from everystep.tour.reversal import BOUNDARY, LONGEST, SKIPPED, SYMBOLS, Pairs, 
 from everystep.unroll import generate, unroll
 
 HIDDEN, BATCH, STEPS, RATE = 64, 128, 1500, 0.01
+TRAINED_UP_TO = 8
 
 
 class Decoder(Cell[GRUState]):
@@ -61,13 +62,14 @@ def compute() -> tuple[dict[str, Any], dict[str, Any]]:
     """Train on sequences of 3 to 8 symbols; give the share of held-back sequences reversed without a mistake."""
     network = train(seed=0)
     generator = torch.Generator().manual_seed(1)
-    usual = draw_pairs(3, 8, 20_000, generator, held_back=True)
-    longer = draw_pairs(9, LONGEST, 20_000, generator, held_back=True)
+    usual = draw_pairs(3, TRAINED_UP_TO, 20_000, generator, held_back=True)
+    longer = draw_pairs(TRAINED_UP_TO + 1, LONGEST, 20_000, generator, held_back=True)
     right, right_longer = whole_sequences(network, usual), whole_sequences(network, longer)
     figures = {
         "accuracy": _share(right),
         "accuracy_longer": _share(right_longer),
         "symbols": SYMBOLS,
+        "trained_up_to": TRAINED_UP_TO,
         "sequences_tested": len(right),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
     }
@@ -83,7 +85,7 @@ def train(seed: int, steps: int = STEPS) -> EncoderDecoder:
     adam = torch.optim.Adam(network.parameters(), lr=RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(adam, RATE, total_steps=steps, pct_start=0.15)
     for _ in range(steps):
-        pairs = draw_pairs(3, 8, BATCH, generator, held_back=False)
+        pairs = draw_pairs(3, TRAINED_UP_TO, BATCH, generator, held_back=False)
         loss = F.cross_entropy(network(pairs).flatten(0, 1), pairs.target.flatten(), ignore_index=SKIPPED)
         adam.zero_grad()
         loss.backward()

@@ -13,9 +13,13 @@ from typing import Annotated, Any
 import typer
 
 from everystep import __version__
+from everystep.cli.demo import demo
+from everystep.cli.fit import fit
+from everystep.cli.predict import predict
+from everystep.cli.tour import tour
 from everystep.errors import EverystepError
 
-COMMANDS: tuple[Callable[..., Any], ...] = ()  # in the order of --help
+COMMANDS: tuple[Callable[..., Any], ...] = (demo, fit, predict, tour)  # in the order of --help
 
 REFUSED = 2
 FAILED = 1

@@ -107,14 +107,14 @@ def test_text_in_a_column_of_numbers_is_named_with_its_line_and_count(tmp_path: 
 def test_a_number_too_large_is_named_as_it_was_written(tmp_path: Path):
     path = write(tmp_path, "ds,y\n2024-01-01,1\n2024-01-02,1e400\n2024-01-03,4\n")
     assert refusal(path) == (
-        'sales.csv: column "y" holds 1 infinite value, the first at line 3 (series "y", 2024-01-02), where "1e400" is too '
-        'large for a float64. Mend the data, or say what to do: nonfinite="interpolate" (a straight line in time; '
+        'sales.csv: column "y" holds 1 infinite value, the first at line 3 (series "y", 2024-01-02), where "1e400" is '
+        'too large for a float64. Mend the data, or say what to do: nonfinite="interpolate" (a straight line in time; '
         'gaps="fill" does it for missing values) or nonfinite="drop" (the rows go, and leave gaps).'
     )
 
 
 def test_an_id_called_na_stays_a_text(tmp_path: Path):
-    text = "unique_id,ds,y\nNA,2024-01-01,1\nNA,2024-01-02,2\nnull,2024-01-01,1\nnull,2024-01-02,2\n007,2024-01-01,1\n007,2024-01-02,2\n"
+    text = "unique_id,ds,y\n" + "".join(f"{one},2024-01-01,1\n{one},2024-01-02,2\n" for one in ("NA", "null", "007"))
     assert read_panel(write(tmp_path, text)).ids == ("NA", "null", "007")
 
 

@@ -113,16 +113,28 @@ def test_a_forecast_keeps_dates_and_zones():
     [
         (pd.DataFrame(), "the frame has no columns."),
         (pd.DataFrame({"ds": [], "y": []}), "the frame has no rows."),
-        (pd.DataFrame([[1, 2, 3]], columns=["ds", "y", "y"]), 'the frame has several columns called "y"; names must differ.'),
+        (
+            pd.DataFrame([[1, 2, 3]], columns=["ds", "y", "y"]),
+            'the frame has several columns called "y"; names must differ.',
+        ),
         (frame(3).assign(y=[1, "x", 3]), 'the frame: row 1, column "y": "x" is not a number.'),
-        (frame(3).assign(ds=[pd.Timestamp("2024-01-01"), pd.NaT, pd.NaT]), 'the frame: row 1, column "ds": the time is missing (2 such cells).'),
-        (several(3).assign(unique_id=["a", "a", None] * 3), 'the frame: row 2, column "unique_id": the id is missing (3 such rows).'),
-        (frame(3).assign(y=pd.date_range("2024-01-01", periods=3)), 'the frame: row 0, column "y": 2024-01-01 is a time; expected a number.'),
+        (
+            frame(3).assign(ds=[pd.Timestamp("2024-01-01"), pd.NaT, pd.NaT]),
+            'the frame: row 1, column "ds": the time is missing (2 such cells).',
+        ),
+        (
+            several(3).assign(unique_id=["a", "a", None] * 3),
+            'the frame: row 2, column "unique_id": the id is missing (3 such rows).',
+        ),
+        (
+            frame(3).assign(y=pd.date_range("2024-01-01", periods=3)),
+            'the frame: row 0, column "y": 2024-01-01 is a time; expected a number.',
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_bad_frame_is_refused_with_the_row(table, message):
     with pytest.raises(DataError) as caught:
-        read_panel(table, target=None if "y" in table else "y") if len(table.columns) else read_panel(table)
+        read_panel(table)
     assert str(caught.value) == message
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data.tables import frame, several
+from data.tables import frame, many, several
 from everystep.data import future_times, read_future, read_panel, read_panel_like
 from everystep.errors import DataError, UnknownNameError
 
@@ -102,9 +102,8 @@ def test_missing_rows_of_the_future_are_named(schema):
         'the frame: 3 rows of the future missing (series "a" at 2024-01-22, series "b" at 2024-01-22, series "c" at '
         "2024-01-22); each step to be forecast needs its values of the future columns, in 3 series."
     )
-    assert '12 rows of the future missing (series "a" at 2024-01-24' in refusal(
-        read_future, source, schema, after, 7
-    ) or ("9 rows of the future missing" in refusal(read_future, source, schema, after, 7))
+    longer = refusal(read_future, source, schema, after, horizon=7)
+    assert '9 rows of the future missing (series "a" at 2024-01-25' in longer
     assert 'series "c" at 2024-01-21' in refusal(read_future, source[source["unique_id"] != "c"], schema, after)
 
 
@@ -130,7 +129,7 @@ def test_ten_thousand_series_ahead_take_seconds():
     import time
 
     ids = tuple(f"s{i}" for i in range(10_000))
-    whole = several(10, ids=ids).assign(temp=np.arange(100_000.0))
+    whole = many(10_000, 10).assign(temp=np.arange(100_000.0))
     fitted = read_panel(whole[whole["ds"] <= "2024-01-08"], future="temp", horizon=2).schema
     last = np.datetime64("2024-01-08")
     start = time.perf_counter()

@@ -20,8 +20,8 @@ def refusal(source, **options) -> str:
 def test_times_that_fall_are_refused_naming_series_and_line(tmp_path):
     text = "unique_id,ds,y\na,2024-01-01,1\na,2024-01-03,2\na,2024-01-02,4\nb,2024-01-02,1\nb,2024-01-01,5\n"
     assert refusal(write(tmp_path, text)) == (
-        'sales.csv: series "a" is not sorted by time: line 4 (2024-01-02) comes after 2024-01-03. 2 series are not sorted. '
-        'Sort the rows by time, or pass unsorted="sort".'
+        'sales.csv: series "a" is not sorted by time: line 4 (2024-01-02) comes after 2024-01-03. '
+        '2 series are not sorted. Sort the rows by time, or pass unsorted="sort".'
     )
 
 
@@ -65,12 +65,13 @@ def test_a_static_column_that_changes_is_refused_naming_the_series():
 
 def test_a_constant_series_is_refused_by_name():
     assert refusal(frame(5).assign(y=3.0)) == (
-        'the frame: series "y" never changes: column "y" is 3 in all its rows (5), and there is nothing to learn from it.'
+        'the frame: series "y" never changes: column "y" is 3 in all its rows (5), and there is nothing to learn '
+        "from it."
     )
     table = pd.concat([several(5), frame(5).assign(unique_id="d", y=0.0)])
     assert refusal(table) == (
-        'the frame: series "d" never changes: column "y" is 0 in all its rows (5), and there is nothing to learn from it. '
-        '1 of 4 series are so: leave them out, or pass constant="drop".'
+        'the frame: series "d" never changes: column "y" is 0 in all its rows (5), and there is nothing to learn '
+        'from it. 1 of 4 series are so: leave them out, or pass constant="drop".'
     )
     assert read_panel(table, constant="drop").schema.ids == ("a", "b", "c")
     assert read_panel(table, constant="keep").schema.ids == ("a", "b", "c", "d")

@@ -99,6 +99,6 @@ def test_a_series_shorter_than_needed_is_named():
     with pytest.raises(DataError) as caught:
         panel.check_length(20, "a window of 13 and a horizon of 7")
     assert str(caught.value) == (
-        'data: series "a" has 15 steps; a window of 13 and a horizon of 7 needs at least 20. 1 of 3 series is too short: '
-        "leave them out, or ask for a shorter horizon."
+        'data: series "a" has 15 steps; a window of 13 and a horizon of 7 needs at least 20. 1 of 3 series is too '
+        "short: leave them out, or ask for a shorter horizon."
     )

@@ -35,7 +35,7 @@ def test_a_schema_goes_through_json_unchanged(schema: Schema):
     ],
 )
 def test_a_damaged_schema_names_what_is_wrong(schema: Schema, change, words):
-    with pytest.raises(ModelFileError, match="^data schema: ") as caught:
+    with pytest.raises(ModelFileError, match=r"^data schema: ") as caught:
         Schema.from_dict(schema.to_dict() | change)
     assert words in str(caught.value)
 
@@ -43,7 +43,7 @@ def test_a_damaged_schema_names_what_is_wrong(schema: Schema, change, words):
 def test_a_schema_without_a_key_names_it(schema: Schema):
     stored = schema.to_dict()
     del stored["time"]
-    with pytest.raises(ModelFileError, match="data schema: time: Field required"):
+    with pytest.raises(ModelFileError, match=r"data schema: time: Field required"):
         Schema.from_dict(stored)
-    with pytest.raises(ModelFileError, match="^data schema: "):
+    with pytest.raises(ModelFileError, match=r"^data schema: "):
         Schema.from_dict([])  # type: ignore[arg-type]

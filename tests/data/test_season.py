@@ -12,8 +12,8 @@ from everystep.data.season import calendar_season, season_of
 
 @pytest.mark.parametrize(
     ("alias", "season"),
-    [("s", 1), ("min", 1440), ("5min", 288), ("30min", 48), ("h", 24), ("6h", 4), ("7h", 1), ("2D", 1), ("7D", 52), ("2W", 26),
-     ("B", 5), ("2MS", 6), ("5MS", 1), ("QE", 4), ("YE", 1), ("1", 1)],
+    [("s", 1), ("min", 1440), ("5min", 288), ("30min", 48), ("h", 24), ("6h", 4), ("7h", 1), ("2D", 1), ("7D", 52),
+     ("2W", 26), ("B", 5), ("2MS", 6), ("5MS", 1), ("QE", 4), ("YE", 1), ("1", 1)],
 )  # fmt: skip
 def test_the_calendar_gives_the_season(alias, season):
     assert calendar_season(Frequency(alias)) == season

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from everystep.cell import Cell
-from everystep.engines.stepping import each_stream, name_of
+from everystep.engines.stepping import name_of
 from everystep.errors import ArgumentError, ShapeError
 
 _DEFAULT_STEPS = 5
@@ -41,7 +41,8 @@ def sequence(cell: Any, steps: int, x: Any, state: Any) -> Any:
         return _zeros(cell, sizes, steps, like)
     if hasattr(x, "_fields"):
         known = sizes if isinstance(sizes, dict) else {}
-        return type(x)(*(_stream(f"x.{field}", value, known.get(field), like) for field, value in zip(x._fields, x, strict=True)))
+        streams = {name: _stream(f"x.{name}", value, known.get(name), like) for name, value in x._asdict().items()}
+        return type(x)(**streams)
     return _stream("x", x, sizes if isinstance(sizes, int) else None, like)
 
 
@@ -50,7 +51,8 @@ def one_row(state: Any) -> None:
     for part in () if state is None else (state,) if isinstance(state, Tensor) else state:
         if isinstance(part, Tensor) and (part.ndim == 0 or part.shape[0] != 1):
             raise ShapeError(
-                f"draw: a part of state has shape {tuple(part.shape)}; expected (batch=1, size): a drawing shows one sequence."
+                f"draw: a part of state has shape {tuple(part.shape)}; expected (batch=1, size): "
+                "a drawing shows one sequence."
             )
 
 
@@ -61,11 +63,13 @@ def _is_autonomous(cell: Any) -> bool:
 def _zeros(cell: Any, sizes: Any, steps: int, like: Tensor) -> Any:
     if sizes is None:
         raise ArgumentError(
-            f"draw: {name_of(cell)} is a plain function and does not say how large x is: pass x=, for instance {steps} numbers."
+            f"draw: {name_of(cell)} is a plain function and does not say how large x is: "
+            f"pass x=, for instance {steps} numbers."
         )
     if isinstance(sizes, int):
         return like.new_zeros(steps, 1, sizes)
-    return namedtuple("Streams", sizes)(*(like.new_zeros(steps, 1, size) for size in sizes.values()))
+    streams = namedtuple("Streams", sizes)  # noqa: PYI024 - the fields are the cell's
+    return streams(*(like.new_zeros(steps, 1, size) for size in sizes.values()))
 
 
 def _stream(name: str, value: Any, size: int | None, like: Tensor) -> Tensor:
@@ -90,7 +94,8 @@ def _tensor(name: str, value: Any, like: Tensor) -> Tensor:
     try:
         tensor = torch.as_tensor(value, device=like.device)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ArgumentError(f"draw: {name} is a {type(value).__name__} that is no table of numbers ({error}).") from None
+        came = type(value).__name__
+        raise ArgumentError(f"draw: {name} is a {came} that is no table of numbers ({error}).") from None
     return tensor.to(like.dtype) if tensor.is_floating_point() and isinstance(value, Sequence) else tensor
 
 

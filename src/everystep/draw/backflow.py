@@ -6,24 +6,23 @@ from everystep.draw.canvas import Canvas, Point
 from everystep.draw.dependence import Link
 from everystep.draw.graph import Node
 from everystep.draw.ink import GRADIENT, QUIET
-from everystep.draw.layout import DOTS, MARGIN, Column, Layout, Subject
+from everystep.draw.layout import DOTS, MARGIN, Column, Layout
 from everystep.draw.lettering import Run, at_time, number, width
 from everystep.draw.routes import ACROSS, draw_gradient
+from everystep.draw.subject import Subject
 
 _BAR = 30.0
 _UNSEEN = 1e-3  # share of the largest below which no arrow is drawn
 
 
-def draw_backflow(
-    canvas: Canvas, subject: Subject, layout: Layout, uses: list[tuple[Link, Column, Column, list[Point]]]
-) -> None:
+def draw_backflow(canvas: Canvas, subject: Subject, uses: list[tuple[Link, Column, Column, list[Point]]]) -> None:
     """Draw a broad arrow back along every connection that carries gradient."""
     strength = {(node.row, node.t): abs(node.gradient or 0.0) for node in subject.graph.nodes}
     last = (len(subject.step.rows) - 1, subject.steps)
     largest = max((value for place, value in strength.items() if place != last), default=0.0)
     for link, source, target, route in uses:
-        at_source = strength[link.source, _step_before(layout, source, target)]
-        at_target = strength[link.target, _step_after(layout, source, target)]
+        at_source = strength[link.source, _step_before(source, target)]
+        at_target = strength[link.target, _step_after(source, target)]
         if at_target and at_source > _UNSEEN * largest:
             draw_gradient(canvas, route, at_source / largest)
 
@@ -42,12 +41,12 @@ def draw_bars(canvas: Canvas, subject: Subject, layout: Layout) -> None:
     _draw_name(canvas, subject, layout)
 
 
-def _step_before(layout: Layout, source: Column, target: Column) -> int:
+def _step_before(source: Column, target: Column) -> int:
     """Give the step a connection really comes from, where it comes out of the dot-dot-dot."""
     return source if source is not None else (target or 1) - 1
 
 
-def _step_after(layout: Layout, source: Column, target: Column) -> int:
+def _step_after(source: Column, target: Column) -> int:
     return target if target is not None else (source or 0) + 1
 
 
@@ -67,7 +66,9 @@ def _draw_beside(canvas: Canvas, layout: Layout, node: Node, largest: float) -> 
     if length:
         canvas.add("rect", x=left, y=top, width=length, height=7.0, fill=GRADIENT, opacity=0.45)
     canvas.add("path", d=f"M{left:.1f} {top - 2:.1f}v11", stroke=QUIET, stroke_width=1)
-    canvas.text((left + 4, top + 22), number(node.gradient or 0.0), size=14, anchor="start", fill=GRADIENT, weight="600")
+    canvas.text(
+        (left + 4, top + 22), number(node.gradient or 0.0), size=14, anchor="start", fill=GRADIENT, weight="600"
+    )
 
 
 def _draw_left_out(canvas: Canvas, layout: Layout, inputs: dict[int, Node], largest: float) -> None:
@@ -110,5 +111,5 @@ def gradient_name(subject: Subject) -> list[Run]:
     plain = all(node.value is not None and sum(map(len, node.value.values())) == 1 for node in ends)
     bar = [] if plain else [Run("‖")]
     top = at_time(rows[-1].parts, subject.steps)
-    below = [*at_time(rows[0].parts, 0)[:-1], Run("(", serif=True), Run("t", italic=True, serif=True), Run(")", serif=True)]
+    below = at_time(rows[0].parts, "t")
     return [*bar, Run("∂", serif=True), *top, Run("/∂", serif=True), *below, *bar]

@@ -60,29 +60,37 @@ class Canvas:
             **(around if halo else {}),
         )
 
-    def curve(self, points: Sequence[Point], *, stroke: str, width: float = 2, dash: str = "", opacity: object = "") -> None:
+    def curve(
+        self, points: Sequence[Point], *, stroke: str, width: float = 2, dash: str = "", opacity: object = ""
+    ) -> None:
         """Draw a line (two points) or a cubic curve (four)."""
         first, *rest = [f"{_value(x)} {_value(y)}" for x, y in points]
         path = f"M{first} {'C' if len(rest) == 3 else 'L'}{', '.join(rest)}"
-        cap = "round" if dash.startswith("0.1") else ""
+        cap = "round" if dash.startswith("0.1") else ""  # dashes of no length are dots
         self.add(
             "path", d=path, fill="none", stroke=stroke, stroke_width=width, stroke_dasharray=dash, stroke_linecap=cap,
             opacity=opacity,
         )  # fmt: skip
 
-    def head(self, tip: Point, towards: float, *, fill: str, length: float = 10, width: float = 9, opacity: object = "") -> None:
+    def polygon(self, corners: Sequence[Point], **attributes: object) -> None:
+        """Draw an area."""
+        self.add("polygon", "", points=" ".join(f"{_value(x)},{_value(y)}" for x, y in corners), **attributes)
+
+    def head(
+        self, tip: Point, towards: float, *, fill: str, length: float = 10, width: float = 9, opacity: object = ""
+    ) -> None:
         """Draw an arrow head: its tip, and the direction it points in, in radians."""
         back = (tip[0] - length * math.cos(towards), tip[1] - length * math.sin(towards))
         side = (-math.sin(towards) * width / 2, math.cos(towards) * width / 2)
         corners = [tip, (back[0] + side[0], back[1] + side[1]), (back[0] - side[0], back[1] - side[1])]
-        written = " ".join(f"{_value(x)},{_value(y)}" for x, y in corners)
-        self.add("polygon", points=written, fill=fill, opacity=opacity)
+        self.polygon(corners, fill=fill, opacity=opacity)
 
     def svg(self, size: Point, title: str, description: str) -> str:
         """Close the drawing."""
         wide, high = (_value(math.ceil(length)) for length in size)
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" viewBox="0 0 {wide} {high}" role="img">'
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" viewBox="0 0 {wide} {high}" '
+            f'role="img">'
             f"<title>{escape(label(title, 200))}</title><desc>{escape(label(description, 2000))}</desc>"
             f'<rect width="{wide}" height="{high}" fill="{PAPER}"/>{"".join(self._elements)}</svg>'
         )
@@ -92,7 +100,8 @@ def _value(value: object) -> str:
     """Write a number with at most one decimal, so that the same drawing has the same bytes everywhere."""
     if not isinstance(value, float):
         return str(value)
-    return f"{value:.1f}".removesuffix(".0").replace("-0", "0") if abs(value) < 0.05 else f"{value:.1f}".removesuffix(".0")
+    written = f"{value:.1f}".removesuffix(".0")
+    return "0" if written == "-0" else written
 
 
 def _tspans(runs: Sequence[Run], size: float) -> str:

@@ -14,12 +14,14 @@ from torch import Tensor, nn
 
 from everystep.cell import Cell
 from everystep.draw import arguments
-from everystep.draw.dependence import Dependence, dependence
+from everystep.draw.dependence import dependence
 from everystep.draw.graph import Graph, Run, unrolled
-from everystep.draw.layout import Subject, narrow, wide
+from everystep.draw.narrow import narrow
 from everystep.draw.picture import picture
 from everystep.draw.running import run_of
 from everystep.draw.sample import Sampler
+from everystep.draw.subject import Subject
+from everystep.draw.wide import wide
 from everystep.engines import Job
 from everystep.engines.stepping import name_of
 from everystep.unroll.unroll import prepare
@@ -31,8 +33,8 @@ class Drawing:
 
     Attributes:
         graph: The unrolled graph: ``nodes`` and ``edges``, all T steps of it.
-        gradient: What the last output depends on: one number for each x(t), the derivative where x(t) and the output are
-            single numbers, the Frobenius norm of the Jacobian elsewhere; None where no x was given.
+        gradient: How strongly the last output depends on each x(t): the derivative where both are single numbers, the
+            Frobenius norm of the Jacobian elsewhere; None where no x was given.
         wide: The SVG with folded and unrolled side by side.
         narrow: The SVG for a narrow page (350 pixels), folded above unrolled and time running downwards.
     """
@@ -81,14 +83,14 @@ def draw(
 ) -> Drawing:
     """Draw a cell: folded, and unrolled over T steps.
 
-    What is connected to what, and by which parameter, is found from the step itself, so any cell can be drawn. With x given,
-    every node shows its value, and the gradient of the last output is drawn flowing back.
+    What is connected to what, and by which parameter, is found from the step itself, so any cell can be drawn.
+    With x given, every node shows its value, and the gradient of the last output is drawn flowing back.
 
     Args:
         cell: A :class:`~everystep.Cell`, or a plain function ``(state, x) -> (state, y)``.
         T: Steps to unroll, 0 or more; as many as x has, else 5. Of more than six only the first and last are shown.
-        x: One sequence: T numbers, (T, input), (T, 1, input), or a NamedTuple of such streams. Only the structure is drawn
-            when it is not given; a plain function needs it.
+        x: One sequence: T numbers, (T, input), (T, 1, input), or a NamedTuple of such streams. Only the structure is
+            drawn when it is not given; a plain function needs it.
         state: The state before the first step, each part (1, size); the cell's own start when not given.
         context: Per-sequence values, as for :func:`~everystep.unroll`.
 

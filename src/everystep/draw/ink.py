@@ -39,7 +39,7 @@ _STROKES = {
 
 
 def strokes(step: Dependence) -> dict[Label, Stroke]:
-    """Give each label of a step a stroke of its own; beyond six they repeat, and a connection without parameters is quiet."""
+    """Give each label of a step a stroke of its own; beyond six they repeat. One without parameters is quiet."""
     free = list(_STROKES)
     chosen: dict[Label, Stroke] = {(): _PLAIN}
     for link in sorted(step.links, key=lambda link: _role(step, link), reverse=True):

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from everystep.draw.canvas import Canvas, Point
-from everystep.draw.ink import GRADIENT, QUIET, Label, Stroke, ordered
-from everystep.draw.layout import MARGIN, Layout, Subject
-from everystep.draw.lettering import MATH, Run, at_time, names, width
+from everystep.draw.ink import QUIET, Label, Stroke, ordered
+from everystep.draw.layout import MARGIN, Layout
+from everystep.draw.lettering import Run, at_time, label_size, names, width
 from everystep.draw.routes import draw_delay, draw_gradient, draw_route
+from everystep.draw.subject import Subject
 
 _LINE = 28.0
 _SIZE = 14
@@ -32,11 +33,14 @@ class Entry:
 
 
 def written_labels(rooms: Mapping[Label, float], chosen: Mapping[Label, Stroke]) -> dict[Label, list[Run]]:
-    """Say how each label is written on its connections: in full, without ``.weight``, or as a number that the legend explains."""
+    """Say how each label is written on its connections.
+
+    In full where there is room, else without ``.weight``, else as a number that the legend explains.
+    """
     written: dict[Label, list[Run]] = {(): []}
     for label in ordered(rooms, dict(chosen)):
         full, short = names(label), names([name.removesuffix(".weight") for name in label])
-        fitting = [runs for runs in (full, short) if width(runs, MATH - 1) <= rooms[label]]
+        fitting = [runs for runs in (full, short) if width(runs, label_size(runs)) <= rooms[label]]
         numbered = sum(_is_numbered(runs) for runs in written.values())
         written[label] = fitting[0] if fitting else [Run(_CIRCLED[numbered % len(_CIRCLED)])]
     return written
@@ -61,11 +65,10 @@ def _entries(subject: Subject, chosen: Mapping[Label, Stroke], labels: Mapping[L
     used = {link.parameters for link in subject.step.links}
     entries = [_parameter(subject, label, chosen[label], labels[label]) for label in ordered(used, dict(chosen))]
     if any(link.delayed for link in subject.step.links):
-        entries.append(Entry(lambda canvas, at: draw_delay(canvas, (at[0] + 6, at[1])), [Run("one step later")], room=12.0))
+        entries.append(Entry(_delay_swatch, [Run("one step later")], room=12.0))
     if subject.has_gradient:
-        entries.append(Entry(_gradient_swatch, [Run("gradient of "), *at_time(subject.step.rows[-1].parts, subject.steps)]))
-    if subject.learned is not None:
-        entries.append(Entry(lambda canvas, at: None, [Run(f"{subject.learned:,} learned numbers, whatever T")], room=-7.0))
+        last = at_time(subject.step.rows[-1].parts, subject.steps)
+        entries.append(Entry(_gradient_swatch, [Run("gradient of "), *last]))
     return entries
 
 
@@ -77,6 +80,10 @@ def _parameter(subject: Subject, label: Label, stroke: Stroke, written: list[Run
     shapes = [" × ".join(map(str, subject.parameters[name])) for name in label if name in subject.parameters]
     size = [Run(f"  {shapes[0]}")] if len(label) == 1 and shapes and shapes[0] else []
     return Entry(swatch, [*number, *names(label), *size])
+
+
+def _delay_swatch(canvas: Canvas, at: Point) -> None:
+    draw_delay(canvas, (at[0] + 6, at[1]))
 
 
 def _gradient_swatch(canvas: Canvas, at: Point) -> None:

@@ -50,7 +50,9 @@ def name(text: str) -> list[Run]:
     letter = re.fullmatch(r"([^\W\d_])(?:_?(\w{1,3}))?", text)
     if letter is None or (letter[2] and "_" not in text and not letter[2].isdigit()):
         return [Run(text)]
-    return [Run(letter[1], italic=True, serif=True)] + ([Run(letter[2], serif=True, subscript=True)] if letter[2] else [])
+    return [Run(letter[1], italic=True, serif=True)] + (
+        [Run(letter[2], serif=True, subscript=True)] if letter[2] else []
+    )
 
 
 def names(texts: Sequence[str]) -> list[Run]:
@@ -61,12 +63,19 @@ def names(texts: Sequence[str]) -> list[Run]:
     return runs
 
 
-def at_time(parts: Sequence[str], t: int) -> list[Run]:
-    """Set names at a time: h(3), c(3)."""
+def at_time(parts: Sequence[str], t: int | str) -> list[Run]:
+    """Set names at a time: h(3), c(3), or h(t)."""
+    time = [Run("(", serif=True), Run(str(t), italic=True, serif=True), Run(")", serif=True)]
     runs: list[Run] = []
     for i, part in enumerate(parts):
-        runs += ([Run(", ", serif=True)] if i else []) + name(part) + [Run(f"({t})", serif=True)]
+        runs += [Run(", ", serif=True)] if i else []
+        runs += [*name(part), *(time if isinstance(t, str) else [Run(f"({t})", serif=True)])]
     return runs
+
+
+def label_size(runs: Sequence[Run]) -> int:
+    """Choose the size of a label: words are set smaller than letters."""
+    return MATH - 1 if all(run.serif for run in runs) else SMALL + 1
 
 
 def width(runs: Sequence[Run] | str, size: float) -> float:
@@ -81,6 +90,8 @@ def _width(run: Run, size: float) -> float:
 
 
 def _em(char: str, *, serif: bool) -> float:
+    if serif and (char.isdigit() or char in "()"):
+        return 0.5 if char.isdigit() else 0.34
     if unicodedata.east_asian_width(char) in {"W", "F"}:
         return 1.0
     if char in "iljt.,:;'|!()[] f":

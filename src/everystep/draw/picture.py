@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from everystep.draw.backflow import draw_backflow, draw_bars
-from everystep.draw.boxes import Box, draw_box, folded_content
+from everystep.draw.boxes import Box, folded_sections
 from everystep.draw.canvas import Canvas, Point
 from everystep.draw.dependence import Link
 from everystep.draw.ink import INK, PAPER, QUIET, Label, Stroke, strokes
-from everystep.draw.layout import LOOP, Column, Layout, Subject
+from everystep.draw.layout import LOOP, Column, Layout, is_bypass
 from everystep.draw.legend import draw_legend, written_labels
-from everystep.draw.lettering import Run
+from everystep.draw.lettering import Run, label_size
 from everystep.draw.routes import (
     ACROSS,
     Compass,
-    bulging,
+    bypassing,
+    draw_bypass_label,
     draw_delay,
     draw_label,
     draw_route,
-    middle,
+    looping,
+    point_of,
     slanted,
     straight,
 )
+from everystep.draw.subject import Subject
 from everystep.draw.words import describe, headings, title
 from everystep.pages.labels import label as printable
 
@@ -32,7 +35,7 @@ def picture(subject: Subject, plan: Callable[[Subject], Layout]) -> str:
 
     Args:
         subject: What to draw.
-        plan: :func:`~everystep.draw.layout.wide` or :func:`~everystep.draw.layout.narrow`.
+        plan: :func:`~everystep.draw.wide.wide` or :func:`~everystep.draw.narrow.narrow`.
 
     Returns:
         The SVG.
@@ -43,7 +46,9 @@ def picture(subject: Subject, plan: Callable[[Subject], Layout]) -> str:
     _draw_folded(canvas, subject, layout, chosen, labels)
     _draw_arrow(canvas, layout)
     if subject.has_gradient:
-        draw_backflow(canvas, subject, layout, [(link, a, b, _route(layout, link, a, b)) for link, a, b in _uses(subject, layout)])
+        draw_backflow(
+            canvas, subject, layout, [(link, a, b, _route(layout, link, a, b)) for link, a, b in _uses(subject, layout)]
+        )
         draw_bars(canvas, subject, layout)
     _draw_unrolled(canvas, subject, layout, chosen, labels)
     height = draw_legend(canvas, subject, layout, chosen, labels)
@@ -60,52 +65,52 @@ def _draw_headings(canvas: Canvas, subject: Subject, layout: Layout) -> None:
 def _draw_arrow(canvas: Canvas, layout: Layout) -> None:
     """Draw the hollow arrow from the folded cell to the unrolled graph."""
     (x, y), (end_x, end_y) = layout.arrow
-    if layout.compass is ACROSS:
-        outline = [(x, y - 5), (end_x - 17, y - 5), (end_x - 17, y - 13), (end_x, y), (end_x - 17, y + 13), (end_x - 17, y + 5), (x, y + 5)]
-        word, anchor = ((x + end_x) / 2 - 2, y - 21), "middle"
-    else:
-        outline = [(x - 5, y), (x - 5, end_y - 17), (x - 13, end_y - 17), (x, end_y), (x + 13, end_y - 17), (x + 5, end_y - 17), (x + 5, y)]
-        word, anchor = (x + 24, (y + end_y) / 2 + 2), "start"
-    canvas.add("polygon", points=" ".join(f"{px:.1f},{py:.1f}" for px, py in outline), fill=PAPER, stroke=QUIET, stroke_width=1.4, stroke_linejoin="round")
-    canvas.text(word, "unroll", size=14, anchor=anchor, fill=QUIET)
+    length = max(end_x - x, end_y - y)
+    half = [(0.0, -5.0), (length - 17, -5.0), (length - 17, -13.0), (length, 0.0)]  # (along, aside)
+    outline = half + [(along, -aside) for along, aside in half[-2::-1]]
+    across = layout.compass is ACROSS
+    corners = [(x + along, y + aside) if across else (x + aside, y + along) for along, aside in outline]
+    canvas.polygon(corners, fill=PAPER, stroke=QUIET, stroke_width=1.4, stroke_linejoin="round")
+    word = (x + length / 2 - 2, y - 21) if across else (x + 24, y + length / 2 + 2)
+    canvas.text(word, "unroll", size=14, anchor="middle" if across else "start", fill=QUIET)
 
 
 def _draw_folded(
     canvas: Canvas, subject: Subject, layout: Layout, chosen: dict[Label, Stroke], labels: dict[Label, list[Run]]
 ) -> None:
-    back = 0
+    reach = LOOP
     for link in subject.step.links:
-        route, clear = _folded_route(layout, link, back), 12.0
-        draw_route(canvas, route, chosen[link.parameters])
-        at = middle(route)
+        source, target, runs = layout.folded[link.source], layout.folded[link.target], labels[link.parameters]
         if link.delayed:
-            back += 1
-            draw_delay(canvas, at)
-            _label_loop(canvas, layout, at, labels[link.parameters])
+            route = looping(source, target, layout.compass, reach)
+            reach += 40
+            draw_route(canvas, route, chosen[link.parameters])
+            draw_delay(canvas, point_of(route))
+            _label_loop(canvas, layout, point_of(route), runs)
         else:
-            draw_label(canvas, route, labels[link.parameters], clear)
+            route = _same_time(source, target, layout.compass, link)
+            draw_route(canvas, route, chosen[link.parameters])
+            _draw_label(canvas, layout, link, route, runs)
     for row, box in enumerate(layout.folded):
-        draw_box(canvas, box, layout.folded_shapes[row], folded_content(subject.step.rows[row].parts))
+        layout.draw_box(canvas, box, layout.folded_shapes[row], folded_sections(subject.step.rows[row].parts))
 
 
-def _folded_route(layout: Layout, link: Link, back: int) -> list[Point]:
-    source, target = layout.folded[link.source], layout.folded[link.target]
-    if link.delayed:
-        return bulging(source, target, layout.compass, -LOOP - 40 * back, apart=0.42 if link.source == link.target else 0)
-    return _same_time(source, target, layout.compass, link)
+def _draw_label(canvas: Canvas, layout: Layout, link: Link, route: list[Point], runs: list[Run]) -> None:
+    if is_bypass(link):
+        draw_bypass_label(canvas, route, runs, layout.compass)
+    else:
+        draw_label(canvas, route, runs)
 
 
 def _label_loop(canvas: Canvas, layout: Layout, at: Point, runs: list[Run]) -> None:
     if layout.compass is ACROSS:
-        canvas.text((at[0] - 14, at[1] + 5), runs, size=16, anchor="end", halo=4)
+        canvas.text((at[0] - 14, at[1] + 5), runs, size=label_size(runs), anchor="end", halo=4)
     else:
-        canvas.text((at[0] + 14, at[1] + 1), runs, size=16, anchor="start", halo=4)
+        canvas.text((at[0] + 14, at[1] + 1), runs, size=label_size(runs), anchor="start", halo=4)
 
 
 def _same_time(source: Box, target: Box, compass: Compass, link: Link) -> list[Point]:
-    if link.target - link.source == 1:
-        return straight(source, target, compass.depth)
-    return bulging(source, target, compass, 46)
+    return bypassing(source, target, compass) if is_bypass(link) else straight(source, target, compass.depth)
 
 
 def _uses(subject: Subject, layout: Layout) -> list[tuple[Link, Column, Column]]:
@@ -135,12 +140,12 @@ def _draw_unrolled(
     for link, source, target in uses:
         draw_route(canvas, _route(layout, link, source, target), chosen[link.parameters])
     for link, source, target in uses:
-        draw_label(canvas, _route(layout, link, source, target), labels[link.parameters])
+        _draw_label(canvas, layout, link, _route(layout, link, source, target), labels[link.parameters])
     for (row, column), box in layout.boxes.items():
         if column is None:
             _draw_dots(canvas, box, layout.compass)
         else:
-            draw_box(canvas, box, layout.shapes[row], layout.contents[row, column])
+            layout.draw_box(canvas, box, layout.shapes[row], layout.contents[row, column])
 
 
 def _draw_dots(canvas: Canvas, box: Box, compass: Compass) -> None:

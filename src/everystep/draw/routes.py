@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from everystep.draw.boxes import Box
 from everystep.draw.canvas import Canvas, Point
 from everystep.draw.ink import GRADIENT, INK, PAPER, Stroke
-from everystep.draw.lettering import MATH, Run
+from everystep.draw.lettering import Run, label_size
 
 HEAD = 10.0
+BYPASS = 46.0  # how far a connection that passes a row swings out
+CLEAR = 12.0  # from a line to its label
 
 
 @dataclass(frozen=True)
@@ -48,21 +50,31 @@ def slanted(source: Box, target: Box, compass: Compass, *, lift: float) -> list[
     return [start, _moved(compass, start, turn), _moved(compass, end, turn), end]
 
 
-def bulging(source: Box, target: Box, compass: Compass, reach: float, *, apart: float = 0.0) -> list[Point]:
-    """Leave and arrive on the same side: forwards in time for a positive reach, backwards for a negative one."""
-    side = _times(compass.time, math.copysign(1, reach))
+def looping(source: Box, target: Box, compass: Compass, reach: float) -> list[Point]:
+    """Go back in time and return, on the side that time comes from; to the same box or to another."""
+    side = _times(compass.time, -1)
+    apart = 0.42 if source == target else 0.0
     start = source.side(side, _times(compass.depth, apart))
     end = target.side(side, _times(compass.depth, -apart))
-    out, spread = _times(compass.time, reach), _times(compass.depth, 76 * apart)
+    out, spread = _times(side, reach), _times(compass.depth, 76 * apart)
     return [start, _plus(_plus(start, out), spread), _plus(_plus(end, out), _times(spread, -1)), end]
 
 
-def middle(points: Sequence[Point]) -> Point:
-    """Give the point half-way along a route."""
+def bypassing(source: Box, target: Box, compass: Compass) -> list[Point]:
+    """Pass the boxes between two rows of the same step, on the side that time runs to."""
+    reach = BYPASS if compass is ACROSS else 0.75 * BYPASS
+    start = source.side(compass.time, _times(compass.depth, 0.0 if compass is ACROSS else 0.6))
+    end = target.side(compass.time)
+    return [start, _plus(start, _times(compass.time, reach)), _plus(end, _times(compass.time, reach)), end]
+
+
+def point_of(points: Sequence[Point], share: float = 0.5) -> Point:
+    """Give the point at a share of a route, half-way unless said otherwise."""
     if len(points) == 2:
-        return (points[0][0] + points[1][0]) / 2, (points[0][1] + points[1][1]) / 2
-    a, b, c, d = points
-    return (a[0] + 3 * b[0] + 3 * c[0] + d[0]) / 8, (a[1] + 3 * b[1] + 3 * c[1] + d[1]) / 8
+        points = [points[0], _mix(points, 1 / 3), _mix(points, 2 / 3), points[1]]
+    weights = [(1 - share) ** 3, 3 * (1 - share) ** 2 * share, 3 * (1 - share) * share**2, share**3]
+    x, y = (sum(weight * point[i] for weight, point in zip(weights, points, strict=True)) for i in (0, 1))
+    return x, y
 
 
 def draw_route(canvas: Canvas, points: Sequence[Point], stroke: Stroke) -> None:
@@ -76,21 +88,30 @@ def draw_route(canvas: Canvas, points: Sequence[Point], stroke: Stroke) -> None:
 def draw_gradient(canvas: Canvas, points: Sequence[Point], share: float) -> None:
     """Draw the gradient that flows back along a connection: a broad arrow beneath it, as wide as its share (0..1)."""
     width = 3 + 11 * share
-    length = min(10 + 6 * share, 0.6 * math.dist(points[0], points[-1]))
+    length = min(10 + 6 * share, 0.55 * math.dist(points[0], points[1]))
     angle = _angle(points[1], points[0])
     neck = _plus(points[0], (-length * math.cos(angle), -length * math.sin(angle)))
     canvas.curve([neck, *points[1:]], stroke=GRADIENT, width=width, opacity=0.36)
     canvas.head(points[0], angle, fill=GRADIENT, length=length, width=width + 9, opacity=0.36)
 
 
-def draw_label(canvas: Canvas, points: Sequence[Point], runs: list[Run], clear: float = 12.0) -> None:
+def draw_label(canvas: Canvas, points: Sequence[Point], runs: list[Run]) -> None:
     """Write a connection's label beside it: above where it lies, at its right where it stands."""
-    x, y = middle(points)
+    x, y = point_of(points)
     along = points[-1][0] - points[0][0], points[-1][1] - points[0][1]
     if len(points) == 4 or abs(along[1]) > abs(along[0]):
-        canvas.text((x + clear, y + 5), runs, size=MATH - 1, anchor="start", halo=4)
+        canvas.text((x + CLEAR, y + 5), runs, size=label_size(runs), anchor="start", halo=4)
     else:
-        canvas.text((x, y - clear + 1), runs, size=MATH - 1, halo=4)
+        canvas.text((x, y - CLEAR + 1), runs, size=label_size(runs), halo=4)
+
+
+def draw_bypass_label(canvas: Canvas, points: Sequence[Point], runs: list[Run], compass: Compass) -> None:
+    """Write the label of a connection that passes a row: past that row, on the side that time runs to."""
+    x, y = point_of(points, 0.7)
+    if compass is ACROSS:
+        canvas.text((x + 5, y + 5), runs, size=label_size(runs), anchor="start", halo=4)
+    else:
+        canvas.text((x, y + 16), runs, size=label_size(runs), halo=4)
 
 
 def draw_delay(canvas: Canvas, at: Point) -> None:
@@ -100,6 +121,11 @@ def draw_delay(canvas: Canvas, at: Point) -> None:
 
 def _angle(start: Point, end: Point) -> float:
     return math.atan2(end[1] - start[1], end[0] - start[0])
+
+
+def _mix(points: Sequence[Point], share: float) -> Point:
+    (x, y), (end_x, end_y) = points
+    return x + share * (end_x - x), y + share * (end_y - y)
 
 
 def _plus(one: Point, other: Point) -> Point:

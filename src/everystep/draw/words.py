@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from everystep.draw.dependence import Link
 from everystep.draw.ink import ordered, strokes
-from everystep.draw.layout import Subject
-from everystep.draw.lettering import number
+from everystep.draw.lettering import SMALL, number, width
+from everystep.draw.subject import Subject
 
 
 def headings(subject: Subject, room: float) -> list[tuple[str, str]]:
@@ -17,8 +17,15 @@ def headings(subject: Subject, room: float) -> list[tuple[str, str]]:
     """
     who = subject.who if len(subject.who) * 11 < room else subject.who[: max(int(room / 11) - 1, 6)] + "…"
     if subject.steps == 0:
-        return [(who, "folded"), ("T = 0", "no step is taken: the state stays where it starts")]
-    return [(who, "folded"), (f"Unrolled, T = {subject.steps}", _shared(subject))]
+        return [(who, _folded(subject, room)), ("T = 0", "no step is taken: the state stays where it starts")]
+    return [(who, _folded(subject, room)), (f"Unrolled, T = {subject.steps}", _shared(subject))]
+
+
+def _folded(subject: Subject, room: float) -> str:
+    if subject.learned is None:
+        return "folded"
+    text = f"folded: {_counted(subject.learned, 'number')}" if subject.learned else "folded: nothing to learn"
+    return text if width(text, SMALL) < room else "folded"
 
 
 def title(subject: Subject) -> str:
@@ -60,4 +67,4 @@ def _told(subject: Subject, link: Link) -> str:
 
 
 def _counted(count: int, thing: str) -> str:
-    return f"{count} {thing}{'' if count == 1 else 's'}"
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -67,9 +67,14 @@ def is_bypass(link: Link) -> bool:
     return not link.delayed and link.target - link.source > 1
 
 
+def bypasses(subject: Subject) -> list[Link]:
+    """Give the connections that pass a row."""
+    return [link for link in subject.step.links if is_bypass(link)]
+
+
 def has_bypass(subject: Subject) -> bool:
     """Say whether any connection passes a row."""
-    return any(map(is_bypass, subject.step.links))
+    return bool(bypasses(subject))
 
 
 def contents(subject: Subject, shown: list[Column], at_most: int) -> Contents:

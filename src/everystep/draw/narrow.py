@@ -38,7 +38,7 @@ def narrow(subject: Subject) -> Layout:
     depth, gap = _rightwards(sizes)
     below = 34 if has_bypass(subject) else 0
     half = max(each.height for each in folded) / 2
-    folded_at = HEADING + 0.75 * LOOP + 12 + half
+    folded_at = HEADING + 0.75 * LOOP + 24 + half
     arrow_at = folded_at + half + 14 + below
     heading = arrow_at + ARROW + 34
     pitch = max(each.height for each in sizes) + (64 if below else 50)

@@ -9,11 +9,12 @@ from everystep.draw.boxes import Box, folded_sections
 from everystep.draw.canvas import Canvas, Point
 from everystep.draw.dependence import Link
 from everystep.draw.ink import INK, PAPER, QUIET, Label, Stroke, strokes
-from everystep.draw.layout import LOOP, Column, Layout, is_bypass
+from everystep.draw.layout import LOOP, Column, Layout, has_bypass, is_bypass
 from everystep.draw.legend import draw_legend, written_labels
 from everystep.draw.lettering import Run, label_size
 from everystep.draw.routes import (
     ACROSS,
+    AFTER_BYPASS,
     Compass,
     bypassing,
     draw_bypass_label,
@@ -46,9 +47,8 @@ def picture(subject: Subject, plan: Callable[[Subject], Layout]) -> str:
     _draw_folded(canvas, subject, layout, chosen, labels)
     _draw_arrow(canvas, layout)
     if subject.has_gradient:
-        draw_backflow(
-            canvas, subject, layout, [(link, a, b, _route(layout, link, a, b)) for link, a, b in _uses(subject, layout)]
-        )
+        routed = [(link, a, b, _route(layout, link, a, b)) for link, a, b in _uses(subject, layout)]
+        draw_backflow(canvas, subject, routed)
         draw_bars(canvas, subject, layout)
     _draw_unrolled(canvas, subject, layout, chosen, labels)
     height = draw_legend(canvas, subject, layout, chosen, labels)
@@ -90,14 +90,18 @@ def _draw_folded(
         else:
             route = _same_time(source, target, layout.compass, link)
             draw_route(canvas, route, chosen[link.parameters])
-            _draw_label(canvas, layout, link, route, runs)
+            _draw_label(canvas, subject, layout, link, route, runs)
     for row, box in enumerate(layout.folded):
         layout.draw_box(canvas, box, layout.folded_shapes[row], folded_sections(subject.step.rows[row].parts))
 
 
-def _draw_label(canvas: Canvas, layout: Layout, link: Link, route: list[Point], runs: list[Run]) -> None:
+def _draw_label(
+    canvas: Canvas, subject: Subject, layout: Layout, link: Link, route: list[Point], runs: list[Run]
+) -> None:
     if is_bypass(link):
         draw_bypass_label(canvas, route, runs, layout.compass)
+    elif link.delayed and has_bypass(subject):
+        draw_label(canvas, route, runs, AFTER_BYPASS)
     else:
         draw_label(canvas, route, runs)
 
@@ -106,7 +110,7 @@ def _label_loop(canvas: Canvas, layout: Layout, at: Point, runs: list[Run]) -> N
     if layout.compass is ACROSS:
         canvas.text((at[0] - 14, at[1] + 5), runs, size=label_size(runs), anchor="end", halo=4)
     else:
-        canvas.text((at[0] + 14, at[1] + 1), runs, size=label_size(runs), anchor="start", halo=4)
+        canvas.text((at[0], at[1] - 12), runs, size=label_size(runs), halo=4)
 
 
 def _same_time(source: Box, target: Box, compass: Compass, link: Link) -> list[Point]:
@@ -140,7 +144,7 @@ def _draw_unrolled(
     for link, source, target in uses:
         draw_route(canvas, _route(layout, link, source, target), chosen[link.parameters])
     for link, source, target in uses:
-        _draw_label(canvas, layout, link, _route(layout, link, source, target), labels[link.parameters])
+        _draw_label(canvas, subject, layout, link, _route(layout, link, source, target), labels[link.parameters])
     for (row, column), box in layout.boxes.items():
         if column is None:
             _draw_dots(canvas, box, layout.compass)

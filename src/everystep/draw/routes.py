@@ -13,6 +13,7 @@ from everystep.draw.lettering import Run, label_size
 
 HEAD = 10.0
 BYPASS = 46.0  # how far a connection that passes a row swings out
+AFTER_BYPASS = 0.76  # share of a connection at which a crossing one is out of the way
 CLEAR = 12.0  # from a line to its label
 
 
@@ -95,11 +96,13 @@ def draw_gradient(canvas: Canvas, points: Sequence[Point], share: float) -> None
     canvas.head(points[0], angle, fill=GRADIENT, length=length, width=width + 9, opacity=0.36)
 
 
-def draw_label(canvas: Canvas, points: Sequence[Point], runs: list[Run]) -> None:
-    """Write a connection's label beside it: above where it lies, at its right where it stands."""
-    x, y = point_of(points)
-    along = points[-1][0] - points[0][0], points[-1][1] - points[0][1]
-    if len(points) == 4 or abs(along[1]) > abs(along[0]):
+def draw_label(canvas: Canvas, points: Sequence[Point], runs: list[Run], share: float = 0.5) -> None:
+    """Write a connection's label beside it: above where it lies, at its right where it stands, below where it falls."""
+    x, y = point_of(points, share)
+    right, down = (abs(end - start) for start, end in zip(points[0], points[-1], strict=True))
+    if len(points) == 4 and right > down:
+        canvas.text((x + 10, y + 18), runs, size=label_size(runs), anchor="start", halo=4)
+    elif len(points) == 4 or down > right:
         canvas.text((x + CLEAR, y + 5), runs, size=label_size(runs), anchor="start", halo=4)
     else:
         canvas.text((x, y - CLEAR + 1), runs, size=label_size(runs), halo=4)
@@ -107,11 +110,11 @@ def draw_label(canvas: Canvas, points: Sequence[Point], runs: list[Run]) -> None
 
 def draw_bypass_label(canvas: Canvas, points: Sequence[Point], runs: list[Run], compass: Compass) -> None:
     """Write the label of a connection that passes a row: past that row, on the side that time runs to."""
-    x, y = point_of(points, 0.7)
+    x, y = point_of(points, 0.76)
     if compass is ACROSS:
-        canvas.text((x + 5, y + 5), runs, size=label_size(runs), anchor="start", halo=4)
+        canvas.text((x + 9, y + 5), runs, size=label_size(runs), anchor="start", halo=4)
     else:
-        canvas.text((x, y + 16), runs, size=label_size(runs), halo=4)
+        canvas.text((x, y + 17), runs, size=label_size(runs), halo=4)
 
 
 def draw_delay(canvas: Canvas, at: Point) -> None:

@@ -18,6 +18,7 @@ from everystep.draw.layout import (
     Contents,
     Layout,
     box_at,
+    bypasses,
     columns,
     contents,
     folded_shapes,
@@ -26,8 +27,8 @@ from everystep.draw.layout import (
     place,
     shapes,
 )
-from everystep.draw.lettering import MATH, SMALL, width
-from everystep.draw.routes import ACROSS, BYPASS, CLEAR
+from everystep.draw.lettering import MATH, SMALL, label_size, names, width
+from everystep.draw.routes import ACROSS, AFTER_BYPASS, BYPASS, CLEAR
 from everystep.draw.subject import Subject
 from everystep.draw.words import headings
 
@@ -123,7 +124,10 @@ def _upwards(heights: list[float]) -> list[float]:
 
 
 def _right(subject: Subject, boxes: Mapping[tuple[int, Column], Box]) -> float:
-    return max(box.side((1.0, 0.0))[0] for box in boxes.values()) + (BYPASS if has_bypass(subject) else 0)
+    """Say how far the last column reaches, with the connections that swing out of it and their labels."""
+    labels = [names([name.removesuffix(".weight") for name in link.parameters]) for link in bypasses(subject)]
+    outside = BYPASS + max(min(width(runs, label_size(runs)), BYPASS) for runs in labels) if labels else 0
+    return max(box.side((1.0, 0.0))[0] for box in boxes.values()) + outside
 
 
 def _heading_width(subject: Subject) -> float:
@@ -136,6 +140,8 @@ def _rooms(
     """Give the width that each label may have: the least over the places where it stands."""
     states = [boxes[subject.step.state, column] for column in shown]
     lying = min((b.side((-1.0, 0.0))[0] - a.side((1.0, 0.0))[0] for a, b in pairwise(states)), default=60.0) - 4
+    if has_bypass(subject):
+        lying *= 2 * (1 - AFTER_BYPASS)
     widest = max((box.width for box in boxes.values()), default=0.0)
     beside_bypass = widest / 2 + 0.6 * BYPASS - CLEAR
     standing = beside_bypass if has_bypass(subject) else widest / 2 + min(gap, 2 * MARGIN + 10) - CLEAR

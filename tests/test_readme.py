@@ -129,7 +129,10 @@ def test_every_link_between_documents_leads_somewhere():
 
 
 def write_sales(path: Path) -> None:
-    """Write 240 days of sales with a weekly pattern and a slow rise."""
+    """Write 240 days of sales with a weekly pattern, a slow rise and chance."""
     first = date(2024, 1, 1)
-    rows = (f"{first + timedelta(days=t)},{100 + t / 10 + 20 * math.sin(math.tau * t / 7):.2f}" for t in range(240))
+    rows = (
+        f"{first + timedelta(days=t)},{100 + t / 10 + 20 * math.sin(math.tau * t / 7) + 5 * math.sin(t * t):.2f}"
+        for t in range(240)
+    )
     path.write_text("\n".join(["date,sales", *rows]) + "\n", encoding="utf-8")

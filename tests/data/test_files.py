@@ -78,6 +78,7 @@ def test_gzip_parquet_carriage_returns_and_a_byte_order_mark_change_nothing(tmp_
     others = [
         write(tmp_path, gzip.compress(GOOD.encode()), "a.csv.gz"),
         write(tmp_path, GOOD.replace("\n", "\r\n"), "b.csv"),
+        write(tmp_path, GOOD.replace("\n", "\r"), "old.csv"),
         write(tmp_path, "\ufeff" + GOOD, "c.csv"),
         write(tmp_path, GOOD.rstrip(), "d.csv"),
         parquet,
@@ -141,7 +142,7 @@ def test_what_is_no_table_at_all_is_refused_by_its_kind():
     )
 
 
-def test_a_million_rows_take_seconds(tmp_path: Path):
+def test_a_hundred_thousand_rows_take_seconds(tmp_path: Path):
     import time
 
     table = pd.concat([frame(1000).assign(unique_id=f"s{i}") for i in range(100)])

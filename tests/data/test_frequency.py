@@ -43,6 +43,17 @@ def test_steps_and_times_are_inverse_and_agree_with_pandas(alias, start, count):
     assert on_grid.all()
 
 
+@pytest.mark.parametrize("alias", ["D", "W-SAT", "B", "MS", "h"])
+def test_series_longer_than_292_years_keep_their_steps(alias):
+    times = pd.date_range("1680-01-06", "2260-01-01", freq=alias).to_numpy("datetime64[ns]")
+    freq = Frequency(alias)
+    steps, on_grid = freq.steps(times[0], times)
+    assert np.array_equal(steps, np.arange(len(times)))
+    assert on_grid.all()
+    assert np.array_equal(freq.at(times[0], steps), times)
+    assert np.array_equal(freq.at(times[-1], -steps[::-1]), times)
+
+
 @pytest.mark.parametrize(
     ("last", "alias", "expected"),
     [

@@ -69,7 +69,7 @@ def _read_parquet(raw: bytes, name: str) -> Table:
 
 
 def _text_bytes(raw: bytes, name: str) -> bytes:
-    """Return the bytes of a UTF-8 text without its mark, or say what they are instead."""
+    """Return the bytes of a UTF-8 text, without its mark and with one kind of line end, or say what they are instead."""
     if not raw.strip():
         raise DataError(f"{name}: the file is empty; expected a line of column names and rows below it.")
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -86,7 +86,7 @@ def _text_bytes(raw: bytes, name: str) -> bytes:
         raise DataError(
             f"{name}: line {line} is not UTF-8 (byte 0x{raw[error.start]:02x}); save it as UTF-8."
         ) from error
-    return raw
+    return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in raw else raw
 
 
 def _read_csv(raw: bytes, name: str) -> Table:
@@ -107,11 +107,14 @@ def _read_csv(raw: bytes, name: str) -> Table:
 
 
 def _header(raw: bytes, name: str) -> tuple[list[str], str]:
-    first = raw.split(b"\n", 1)[0].rstrip(b"\r").decode("utf-8")
+    first = raw.split(b"\n", 1)[0].decode("utf-8")
     if not first.strip():
         raise DataError(f"{name}: line 1 is blank; expected the column names.")
     delimiter = max(DELIMITERS, key=first.count)  # the first of equals: a comma
-    header = [cell.strip() for cell in next(csv.reader([first], delimiter=delimiter, skipinitialspace=True))]
+    try:
+        header = [cell.strip() for cell in next(csv.reader([first], delimiter=delimiter, skipinitialspace=True))]
+    except csv.Error as error:
+        raise DataError(f"{name}: line 1 can't be read as column names ({error}).") from error
     twice = [column for column, times in Counter(header).items() if times > 1]
     if twice:
         raise DataError(
@@ -136,8 +139,7 @@ def _widths(raw: bytes, delimiter: str) -> tuple[np.ndarray, np.ndarray]:
     data = np.frombuffer(raw, dtype=np.uint8)
     ends = np.flatnonzero(data == ord("\n"))
     cells = np.diff(np.searchsorted(np.flatnonzero(data == ord(delimiter)), ends), prepend=0) + 1
-    length = np.diff(ends, prepend=-1) - 1
-    used = (length > 1) | ((length == 1) & (data[ends - 1] != ord("\r")))
+    used = np.diff(ends, prepend=-1) > 1
     return cells[used], np.flatnonzero(used) + 1
 
 

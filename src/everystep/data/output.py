@@ -20,7 +20,7 @@ def forecast_frame(
     Args:
         ids: (rows,) the series of each row.
         times: (rows,) datetime64[ns] or int64.
-        values: Columns of numbers, each (rows,).
+        values: Further columns, each (rows,); times among them are treated as ``ds`` is.
         schema: The schema of the fitted data: it knows the time zone, and which columns hold ids and times.
         like: The frame whose kind the result takes (pandas, polars or Arrow); a path or None gives a pandas frame.
 
@@ -50,18 +50,16 @@ def forecast_frame(
         **{name: np.asarray(v) for name, v in values.items()},
     }
     frame = nw.from_dict(columns, backend=native.implementation)
-    if schema.timezone == "UTC":
-        frame = frame.with_columns(nw.col("ds").dt.replace_time_zone("UTC"))
     known = dict(native.collect_schema())
-    return _as_known(frame, known.get(schema.id or ""), known.get(schema.time)).to_native()
-
-
-def _as_known(frame: nw.DataFrame, of_id: Any, of_time: Any) -> nw.DataFrame:
+    of_id, of_time = known.get(schema.id or ""), known.get(schema.time)
     if of_id is not None and of_id.is_integer():
         frame = frame.with_columns(nw.col("unique_id").cast(of_id))
-    if of_time == nw.Date:
-        frame = frame.with_columns(nw.col("ds").cast(nw.Date))
-    zone = getattr(of_time, "time_zone", None)
-    if zone and getattr(frame["ds"].dtype, "time_zone", None):
-        frame = frame.with_columns(nw.col("ds").dt.convert_time_zone(zone))
-    return frame
+    dates = [name for name, dtype in frame.schema.items() if isinstance(dtype, nw.Datetime)]
+    return _as_known(frame, dates, schema.timezone, of_time).to_native() if dates else frame.to_native()
+
+
+def _as_known(frame: nw.DataFrame, dates: list[str], timezone: str | None, of_time: Any) -> nw.DataFrame:
+    if timezone == "UTC":
+        zone = getattr(of_time, "time_zone", None) or "UTC"
+        return frame.with_columns(nw.col(dates).dt.replace_time_zone("UTC").dt.convert_time_zone(zone))
+    return frame.with_columns(nw.col(dates).cast(nw.Date)) if of_time == nw.Date else frame

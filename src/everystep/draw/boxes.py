@@ -9,9 +9,11 @@ from everystep.draw.canvas import Canvas, Point
 from everystep.draw.graph import Node
 from everystep.draw.ink import INK, PAPER, QUIET, WASH
 from everystep.draw.lettering import MATH, Run, at_time, name, number, width
+from everystep.pages.labels import label
 
 VALUE = 13  # px
 CELL_HEIGHT = 21.0
+_LETTERS = 10  # of a part's name
 _PARTS = 3  # parts whose numbers are shown
 
 
@@ -57,13 +59,14 @@ def sections(node: Node, parts: Sequence[str], at_most: int) -> list[Section]:
     for i, part in enumerate(parts):
         own = value.get(part, ()) if i < _PARTS and at_most else ()
         shown = tuple(map(number, own[:at_most]))
-        found.append(Section(name(part), at_time([part], node.t), shown, len(own) > len(shown)))
+        short = label(part, _LETTERS)
+        found.append(Section(name(short), at_time([short], node.t), shown, len(own) > len(shown)))
     return found
 
 
 def folded_sections(parts: Sequence[str]) -> list[Section]:
     """Say what stands in a node of the folded cell: its names, without a time."""
-    return [Section(name(part), name(part)) for part in parts]
+    return [Section(name(short), name(short)) for short in (label(part, _LETTERS) for part in parts)]
 
 
 def title_size(sections: Sequence[Section]) -> int:

@@ -87,7 +87,7 @@ class Canvas:
 
     def svg(self, size: Point, title: str, description: str) -> str:
         """Close the drawing."""
-        wide, high = (_value(math.ceil(length)) for length in size)
+        wide, high = (_value(math.ceil(length - 0.01)) for length in size)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" viewBox="0 0 {wide} {high}" '
             f'role="img">'

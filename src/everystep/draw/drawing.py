@@ -19,7 +19,7 @@ from everystep.draw.graph import Graph, Run, unrolled
 from everystep.draw.narrow import narrow
 from everystep.draw.picture import picture
 from everystep.draw.running import run_of
-from everystep.draw.sample import Sampler
+from everystep.draw.sample import Sampler, apart
 from everystep.draw.subject import Subject
 from everystep.draw.wide import wide
 from everystep.engines import Job
@@ -111,14 +111,21 @@ def draw(
     """
     steps = arguments.steps_of(cell, T, x)
     arguments.one_row(state)
+    with apart():
+        subject = _subject(cell, steps, x, state, context)
+    inputs = [node for node in subject.graph.nodes if node.kind == "input"]
+    gradient = tuple(node.gradient or 0.0 for node in inputs) if x is not None else None
+    return Drawing(subject.graph, gradient, picture(subject, wide), picture(subject, narrow))
+
+
+def _subject(cell: Any, steps: int, x: Any, state: Any, context: Any) -> Subject:
+    """Find out what there is to draw."""
     job = _job(cell, arguments.sequence(cell, steps, x, state), state, context)
     sampler = Sampler(cell, job, context)
     step = dependence(sampler, _names(cell, job))
     shows_values = x is not None or step.rows[0].kind != "input"
-    graph = unrolled(step, steps, run_of(step, job, steps) if shows_values else Run())
-    subject = Subject(name_of(cell), step, graph, steps, sampler.shapes, _learned(cell))
-    gradient = tuple(node.gradient or 0.0 for node in graph.nodes if node.kind == "input") if x is not None else None
-    return Drawing(graph, gradient, picture(subject, wide), picture(subject, narrow))
+    run = run_of(step, job, sampler.heard, steps) if shows_values else Run()
+    return Subject(name_of(cell), step, unrolled(step, steps, run), steps, sampler.shapes, _learned(cell))
 
 
 def _job(cell: Any, x: Any, state: Any, context: Any) -> Job:

@@ -57,9 +57,11 @@ class Layout:
     rooms: Mapping[Label, float]
 
 
-def columns(steps: int) -> list[Column]:
-    """Choose the steps that are shown: all of a few; of many the first three and the last two."""
-    return list(range(steps + 1)) if steps <= 6 else [0, 1, 2, 3, None, steps - 1, steps]
+def columns(steps: int, first: int = 3, last: int = 2) -> list[Column]:
+    """Choose the steps that are shown: all of a few; of many the first and the last."""
+    if steps <= first + last + 1:
+        return list(range(steps + 1))
+    return [*range(first + 1), None, *range(steps - last + 1, steps + 1)]
 
 
 def is_bypass(link: Link) -> bool:

@@ -46,10 +46,11 @@ def _draw_line(canvas: Canvas, at: tuple[float, float], prefix: float, cell: flo
 
 
 def _title(content: Sequence[Section]) -> list[Run]:
+    """Write the parts of a node in one line, no more than two of them."""
     runs = list(content[0].title)
-    for section in content[1:]:
+    for section in content[1:2]:
         runs += [Run(", ", serif=True), *section.title]
-    return runs
+    return [*runs, Run(", …", serif=True)] if len(content) > 2 else runs
 
 
 def _prefix(content: Sequence[Section]) -> float:

@@ -77,7 +77,7 @@ def _fitting(subject: Subject, shown: list[Column]) -> tuple[Contents, list[Shap
 def _rightwards(sizes: list[Shape]) -> tuple[list[float], float]:
     """Spread rows from the input at the left to the last at the right."""
     spare = WIDTH - 2 * MARGIN - sum(each.width for each in sizes)
-    gap = max(_LEAST_GAP, spare / max(len(sizes) - 1, 1))
+    gap = max(20, spare / max(len(sizes) - 1, 1))
     centres, left = [], MARGIN
     for each in sizes:
         centres.append(left + each.width / 2)

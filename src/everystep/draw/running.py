@@ -9,7 +9,7 @@ from torch import Tensor
 
 from everystep.draw.dependence import Dependence
 from everystep.draw.graph import Run, Values
-from everystep.draw.sample import apart
+from everystep.draw.leaves import Heard
 from everystep.engines import Job
 from everystep.engines.stepping import each_stream, streams_of
 
@@ -17,31 +17,31 @@ Tensors = Mapping[str, Tensor]  # part -> (1, size)
 Place = tuple[int, int]  # (row, t)
 
 
-def run_of(step: Dependence, job: Job, steps: int) -> Run:
+def run_of(step: Dependence, job: Job, heard: Heard, steps: int) -> Run:
     """Run a cell over one sequence with the plain loop, and go back from its last output.
 
     Args:
         step: What one step connects.
         job: The unroll, of one row.
+        heard: The cell's step, on copies of its parameters.
         steps: T, 0 or more.
 
     Returns:
         Values of every node, and the gradient of the last output with respect to every node.
     """
-    with apart():
-        places = _forward(step, job, steps)
-        gradients = _backward(places, (len(step.rows) - 1, steps)) if steps else {}
+    places = _forward(step, job, heard, steps)
+    gradients = _backward(places, (len(step.rows) - 1, steps)) if steps else {}
     labelled = {place: _labelled(step, place, tensors) for place, tensors in places.items()}
     return Run(labelled, gradients)
 
 
-def _forward(step: Dependence, job: Job, steps: int) -> dict[Place, Tensors]:
+def _forward(step: Dependence, job: Job, heard: Heard, steps: int) -> dict[Place, Tensors]:
     names = job.step.part_names
     parts = tuple(_leaf(part) for part in job.state)
     places: dict[Place, Tensors] = {(step.state, 0): dict(zip(names, parts, strict=True))}
     for t in range(1, steps + 1):
         x = each_stream(lambda stream, t=t: _leaf(stream[t - 1]), job.x)
-        parts, y, taps = job.step.heard(parts, x)
+        parts, y, taps = heard(parts, x)
         # A view, so that an output which is also the state does not stand in the way from the state to the next.
         leaving = {"input": streams_of(x), "state": dict(zip(names, parts, strict=True)), "output": {"y": y.view_as(y)}}
         for i, row in enumerate(step.rows):

@@ -31,6 +31,8 @@ class Sample:
 class Sampler:
     """Takes one step of a cell as often as asked, on x and state of its own choice.
 
+    ``heard`` is the step on copies of the parameters: ``parts', y, taps = heard(parts, x)``.
+
     Args:
         cell: A cell, or a plain function ``(state, x) -> (state, y)``.
         job: An unroll of it, of one row; its values are not read.
@@ -40,11 +42,10 @@ class Sampler:
     def __init__(self, cell: Any, job: Job, context: Any) -> None:
         self._job = job
         self._random = torch.Generator().manual_seed(0)
-        with apart():
-            if isinstance(cell, nn.Module):
-                self._heard, self._named = leaves.of_cell(cell, job.step)
-            else:
-                self._heard, self._named = leaves.of_function(cell, job.step.assemble(job.state), context)
+        if isinstance(cell, nn.Module):
+            self.heard, self._named = leaves.of_cell(cell, job.step)
+        else:
+            self.heard, self._named = leaves.of_function(cell, job.step.assemble(job.state), context)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -61,21 +62,19 @@ class Sampler:
 
     def take(self, parts: Parts, x: Any) -> Sample:
         """Take the step."""
-        with apart():
-            after, y, taps = self._heard(parts, x)
-            keys = {name: key_of(leaf) for name, leaf in self._named.items()}
-            graph = StepGraph([y, *after, *taps.values()], {key[0]: name for name, key in keys.items() if key})
+        after, y, taps = self.heard(parts, x)
+        keys = {name: key_of(leaf) for name, leaf in self._named.items()}
+        graph = StepGraph([y, *after, *taps.values()], {key[0]: name for name, key in keys.items() if key})
         names = self._job.step.part_names
         before_by_name, after_by_name = (dict(zip(names, each, strict=True)) for each in (parts, after))
         return Sample(streams_of(x), before_by_name, after_by_name, y, dict(taps), graph)
 
     def _drawn(self, like: Tensor, shape: torch.Size) -> Tensor:
-        with apart():
-            if not like.is_floating_point():
-                # Class numbers and flags: 0 and 1 are the two that every vocabulary has.
-                return torch.randint(0, 2, shape, generator=self._random).to(like.device, like.dtype)
-            drawn = torch.randn(shape, generator=self._random, dtype=torch.float64)
-            return drawn.to(like.device, like.dtype).requires_grad_()
+        if not like.is_floating_point():
+            # Class numbers and flags: 0 and 1 are the two that every vocabulary has.
+            return torch.randint(0, 2, shape, generator=self._random).to(like.device, like.dtype)
+        drawn = torch.randn(shape, generator=self._random, dtype=torch.float64)
+        return drawn.to(like.device, like.dtype).requires_grad_()
 
 
 @contextmanager

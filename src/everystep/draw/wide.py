@@ -40,13 +40,13 @@ _ROW_GAP = 58.0
 
 def wide(subject: Subject) -> Layout:
     """Plan a drawing for a page of 720 pixels or more."""
-    shown, state = columns(subject.steps), subject.step.state
+    state = subject.step.state
     folded = folded_shapes(subject, stacked.shape)
     half = max(each.width for each in folded) / 2
     folded_at = MARGIN + _LOOP_LABEL + 0.75 * LOOP + half
     arrow_at = folded_at + half + (BYPASS + 6 if has_bypass(subject) else 12)
     left = arrow_at + ARROW + 12
-    filled, sizes = _fitting(subject, shown, left)
+    shown, filled, sizes = _fitting(subject, left)
     time, gap = _spread(subject, shown, sizes, left)
     heights = [max(one.height, other.height) for one, other in zip(sizes, folded, strict=True)]
     depth = _upwards(heights)
@@ -71,21 +71,24 @@ def wide(subject: Subject) -> Layout:
     )
 
 
-def _fitting(subject: Subject, shown: list[Column], left: float) -> tuple[Contents, list[Shape]]:
-    """Stack as many numbers in each node as look well, none where the columns would not fit side by side."""
+def _fitting(subject: Subject, left: float) -> tuple[list[Column], Contents, list[Shape]]:
+    """Stack as many numbers in each node as look well; none, then fewer steps, where they would not fit."""
     most = max(len(row.parts) for row in subject.step.rows)
-    filled, sizes = contents(subject, shown, 0), []
-    for at_most in (3 if most == 1 else 2 if most == 2 else 1, 0):
-        filled = contents(subject, shown, at_most)
-        sizes = shapes(subject, filled, stacked.shape)
-        if left + _length(subject, shown, sizes, _least_gap(subject)) <= WIDTH - MARGIN:
-            break
-    return filled, sizes
+    numbers = 3 if most == 1 else 2 if most == 2 else 1
+    tried = []
+    for shown in (columns(subject.steps), columns(subject.steps, 2, 1), columns(subject.steps, 1, 1)):
+        for at_most in (numbers, 0):
+            filled = contents(subject, shown, at_most)
+            sizes = shapes(subject, filled, stacked.shape)
+            tried.append((shown, filled, sizes))
+            if left + _length(subject, shown, sizes, _least_gap(subject)) <= WIDTH - MARGIN:
+                return tried[-1]
+    return tried[-1]
 
 
 def _length(subject: Subject, shown: list[Column], sizes: list[Shape], gap: float) -> float:
     extents = [_extent(subject, column, sizes) for column in shown]
-    return sum(extents) + gap * (len(shown) - 1) + (BYPASS if has_bypass(subject) else 0)
+    return sum(extents) + gap * (len(shown) - 1) + _swing(subject)
 
 
 def _spread(
@@ -124,10 +127,14 @@ def _upwards(heights: list[float]) -> list[float]:
 
 
 def _right(subject: Subject, boxes: Mapping[tuple[int, Column], Box]) -> float:
-    """Say how far the last column reaches, with the connections that swing out of it and their labels."""
+    """Say how far the last column reaches, with the connections that swing out of it."""
+    return max(box.side((1.0, 0.0))[0] for box in boxes.values()) + _swing(subject)
+
+
+def _swing(subject: Subject) -> float:
+    """Say how far connections that pass a row reach beyond the last column, with their labels."""
     labels = [names([name.removesuffix(".weight") for name in link.parameters]) for link in bypasses(subject)]
-    outside = BYPASS + max(min(width(runs, label_size(runs)), BYPASS) for runs in labels) if labels else 0
-    return max(box.side((1.0, 0.0))[0] for box in boxes.values()) + outside
+    return 0.75 * BYPASS + max(min(width(runs, label_size(runs)), BYPASS) for runs in labels) if labels else 0.0
 
 
 def _heading_width(subject: Subject) -> float:

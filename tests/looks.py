@@ -84,22 +84,24 @@ def complaints(browser, html: str, folder: Path, views: tuple[View, ...] = VIEWS
     """
     file = folder / "page.html"
     file.write_text(html, encoding="utf-8")
-    return [f"{view.name}: {found}" for view in views for found in _view(browser, file, view)]
-
-
-def _view(browser, file: Path, view: View) -> list[str]:
-    page = browser.new_page(viewport={"width": view.width, "height": view.height}, color_scheme=view.scheme)
+    page = browser.new_page()
     said: list[str] = []
     page.on("console", lambda message: said.append(f"console {message.type}: {message.text}"))
     page.on("pageerror", lambda error: said.append(f"error in the page: {error}"))
     page.on("dialog", lambda dialog: (said.append(f"a dialog opened: {dialog.message}"), dialog.dismiss()))
     page.on("request", lambda request: said.extend(_foreign(request.url, file)))
     try:
-        page.emulate_media(media=view.media, color_scheme=view.scheme)
         page.goto(file.as_uri())
-        return said + _judge(page.evaluate(_LOOK), view)
+        found = [f"{view.name}: {complaint}" for view in views for complaint in _view(page, view)]
     finally:
         page.close()
+    return said + found
+
+
+def _view(page, view: View) -> list[str]:
+    page.set_viewport_size({"width": view.width, "height": view.height})
+    page.emulate_media(media=view.media, color_scheme=view.scheme)
+    return _judge(page.evaluate(_LOOK), view)
 
 
 def _foreign(url: str, file: Path) -> list[str]:

@@ -81,13 +81,13 @@ def curves(rng, epochs=30):
     return Curves(np.arange(epochs + 1), train, validation, int(np.argmin(validation)), 0.2)
 
 
-def ordinary(cell="lstm", **changed):
+def ordinary(kind="lstm", **changed):
     rng = np.random.default_rng(0)
     fans = tuple(fan(rng, id_) for id_ in ("north", "south", "east"))
     made = FitResult(
         title="load of grid.csv",
         settings={
-            "cell": cell,
+            "cell": kind,
             "hidden": 16,
             "horizon": 24,
             "window": 168,
@@ -102,9 +102,9 @@ def ordinary(cell="lstm", **changed):
         ),
         evaluation=evaluation(rng, fans=fans),
         curves=curves(rng),
-        gates=gates(rng, cell),
+        gates=gates(rng, kind),
         future=tuple(fan(rng, id_, truth=False) for id_ in ("north", "south")),
-        cell=CELLS[cell](3, 4),
+        cell=CELLS[kind](3, 4),
         parameters=1873,
         seconds=48.2,
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from everystep.pages.labels import label
+from everystep.pages.labels import TEXT, fit
 from everystep.pages.numerals import tick
 from everystep.pages.palette import colour
 
@@ -48,14 +48,14 @@ def plot_area(figure: Figure, *where: Any, title: str = "", marked: bool = False
     axes.set_axisbelow(True)
     if title:
         axes.set_title(
-            label(title, int(figure.bbox.width / 9)), loc="left", color=colour("quiet"), pad=28 if marked else 10
+            fit(title, figure.bbox.width / TEXT - 6), loc="left", color=colour("quiet"), pad=28 if marked else 10
         )
     return axes
 
 
 def name_below(axes: Axes, text: str) -> None:
     """Say what the bottom axis measures."""
-    axes.set_xlabel(label(text, 40), color=colour("quiet"), labelpad=5)
+    axes.set_xlabel(fit(text, axes.figure.bbox.width / TEXT - 8), color=colour("quiet"), labelpad=5)
 
 
 def draw_mark(axes: Axes, mark: Mark) -> None:
@@ -64,7 +64,7 @@ def draw_mark(axes: Axes, mark: Mark) -> None:
     low, high = axes.get_xlim()
     right = axes.convert_xunits(mark.x) > low + 0.6 * (high - low)
     axes.annotate(
-        label(mark.name, 24),
+        fit(mark.name, 13),
         (mark.x, 1),
         (0, 5),
         xycoords=("data", "axes fraction"),
@@ -79,14 +79,18 @@ def number_ticks(axis: Axis, count: int, *, whole: bool = False) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axis.set_major_locator(MaxNLocator(count, steps=[1, 2, 2.5, 5, 10], integer=whole))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value, axis.get_majorticklocs().tolist())))
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: tick(value, axis.get_majorticklocs().tolist(), whole=whole))
+    )
 
 
 def log_ticks(axis: Axis) -> None:
-    """Put powers of ten on an axis, and their doubles and halves where there is room."""
+    """Put powers of ten on a logarithmic axis that has its limits, and their doubles and halves where there is room."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))
+    low, high = axis.get_view_interval()
+    subs = (1.0, 2.0, 5.0) if high < 200 * low else (1.0,)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=7))
     axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value, [0.0, value])))
     axis.set_minor_formatter(NullFormatter())
     axis.set_tick_params(which="minor", length=0)

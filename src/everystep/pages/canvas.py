@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from everystep.errors import MissingExtraError
-from everystep.pages.labels import label
+from everystep.pages.labels import TEXT, label
 from everystep.pages.svg import embed
 
 if TYPE_CHECKING:
@@ -30,18 +30,17 @@ class Screen:
         name: ``"wide"`` or ``"narrow"``.
         width: Pixels of the drawing.
         ticks: About how many ticks fit along the bottom.
-        letters: Most letters of a label beside the drawing.
+        beside: Room for a label beside the drawing, in units of the font size.
     """
 
     name: str
     width: int
     ticks: int
-    letters: int
+    beside: float
 
 
-WIDE = Screen("wide", 720, 7, 26)
-NARROW = Screen("narrow", 342, 5, 16)
-TEXT = 13  # px, so that a phone 20 px narrower than 390 still shows 12
+WIDE = Screen("wide", 720, 7, 17)
+NARROW = Screen("narrow", 342, 5, 9.5)
 
 Paint = Callable[["Figure", Screen], None]
 

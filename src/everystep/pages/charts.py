@@ -11,9 +11,9 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from everystep.pages.axes import Mark, date_ticks, draw_mark, log_ticks, name_below, number_ticks, plot_area, spread
-from everystep.pages.canvas import TEXT, WIDE, Screen, chart
-from everystep.pages.labels import label
-from everystep.pages.numerals import number
+from everystep.pages.canvas import WIDE, Screen, chart
+from everystep.pages.labels import TEXT, fit, label
+from everystep.pages.numerals import tick
 from everystep.pages.palette import colour
 from everystep.pages.thin import thin
 
@@ -179,19 +179,24 @@ def set_scale(axes: Axes, values: Sequence[Array], *, log: bool = False) -> None
 def _flat(axes: Axes, value: float) -> None:
     room = abs(value) or 1.0
     axes.set_ylim(value - room, value + room)
-    axes.set_yticks([value], [number(value, digits=6)])
+    axes.set_yticks([value], [tick(value, [0.0, value])])
 
 
 def _bottom(axes: Axes, lines: Sequence[Line], screen: Screen, name: str) -> None:
     if any(np.issubdtype(line.x.dtype, np.datetime64) for line in lines):
         date_ticks(axes.xaxis, screen.ticks)
     else:
-        longest = max(len(number(edge, digits=4)) for edge in axes.get_xlim())
-        fits = int((screen.width - 60) / (8 * longest + 16))  # a digit is at most 8 px wide
         whole = all(np.issubdtype(line.x.dtype, np.integer) for line in lines)
-        number_ticks(axes.xaxis, max(1, min(screen.ticks, fits)), whole=whole)
+        number_ticks(axes.xaxis, _room_for(axes.get_xlim(), screen, whole=whole), whole=whole)
     if name:
         name_below(axes, name)
+
+
+def _room_for(limits: tuple[float, float], screen: Screen, *, whole: bool) -> int:
+    """Count the ticks that fit side by side; a digit is at most 8 px wide."""
+    low, high = limits
+    longest = max(len(tick(edge, [edge, edge + (high - low) / screen.ticks], whole=whole)) for edge in limits)
+    return max(1, min(screen.ticks, int((screen.width - 60) / (8 * longest + 16))))
 
 
 def _label_ends(axes: Axes, lines: Sequence[Line], height: int) -> None:
@@ -211,9 +216,7 @@ def _label_ends(axes: Axes, lines: Sequence[Line], height: int) -> None:
                 clip_on=False,
             )
         role = "ink" if line.role == "U" else line.role
-        axes.text(
-            1.03, place, label(line.name, WIDE.letters), transform=axes.transAxes, va="center", color=colour(role)
-        )
+        axes.text(1.03, place, fit(line.name, WIDE.beside), transform=axes.transAxes, va="center", color=colour(role))
 
 
 def _last(y: Array) -> float:

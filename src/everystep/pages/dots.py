@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from everystep.pages.axes import Mark, draw_mark, name_below, number_ticks, plot_area
 from everystep.pages.canvas import Screen, chart
-from everystep.pages.labels import label
+from everystep.pages.labels import fit
 from everystep.pages.palette import colour
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def dot_chart(
             axes.plot([dot.value], [row], "o", color=colour(dot.role), markersize=8, clip_on=False)
             axes.annotate(dot.text, (dot.value, row), (9, 0), textcoords="offset points", va="center",
                           color=colour("ink"))  # fmt: skip
-        axes.set_yticks(rows, [label(dot.name, screen.letters) for dot in dots])
+        axes.set_yticks(rows, [fit(dot.name, screen.beside) for dot in dots])
         axes.tick_params(axis="y", labelcolor=colour("ink"))
         axes.set_ylim(len(dots) - 0.4, -0.6 - 0.5 * (mark is not None))
         axes.set_xlim(0, max([dot.value for dot in dots if np.isfinite(dot.value)] + [1e-300]) * 1.02)

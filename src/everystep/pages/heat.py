@@ -14,6 +14,7 @@ from everystep.pages.axes import name_below, number_ticks, plot_area
 from everystep.pages.canvas import Screen, chart
 from everystep.pages.charts import Line, draw_line, set_scale
 from everystep.pages.palette import colour
+from everystep.pages.svg import CLASS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -103,7 +104,10 @@ def _draw_strip(axes: Axes, panel: Panel) -> None:
     rows, steps = panel.values.shape
     shown = np.nan_to_num(panel.values) / (panel.largest or 1.0)
     inked = _bright((shown + 1) / 2) if panel.signed else _inked(shown)
-    axes.imshow(inked, aspect="auto", interpolation="none", extent=(0.5, steps + 0.5, rows + 0.5, 0.5))
+    extent = (0.5, steps + 0.5, rows + 0.5, 0.5)
+    axes.imshow(
+        inked, aspect="auto", interpolation="none", extent=extent, gid=f"{CLASS}{'ramp' if panel.signed else 'ink'}"
+    )
     axes.set_yticks([])
     axes.spines["bottom"].set_visible(False)
     axes.grid(visible=False)
@@ -126,15 +130,21 @@ def _bright(share: Array) -> Array:
 
 
 def _sample(signed: bool) -> Markup:
-    ends = ("negative", "positive") if signed else ("0, shut", "1, open")
+    """Show what the colours mean: a ramp between the names of its ends."""
+    first, last = ("negative", "positive") if signed else ("0, shut", "1, open")
     steps = np.linspace(0, 1, 9)
-    colours = _bright(steps) if signed else _inked(steps)
-    rects = Markup("").join(
-        Markup('<rect x="{}" width="10" height="10" fill="#{:02x}{:02x}{:02x}" fill-opacity="{:.2f}"/>').format(
-            10 * place, *(int(255 * part) for part in rgba[:3]), rgba[3]
-        )
-        for place, rgba in enumerate(colours)
-    )
+    ramp = _signed_sample(steps) if signed else _inked_sample(steps)
     return Markup('<li>{}<svg class="ramp" viewBox="0 0 90 10" aria-hidden="true">{}</svg>{}</li>').format(
-        ends[0], rects, ends[1]
+        first, ramp, last
     )
+
+
+def _inked_sample(steps: Array) -> Markup:
+    rect = Markup('<rect x="{}" width="10" height="10" class="fill-gate" fill-opacity="{:.2f}"/>')
+    return Markup("").join(rect.format(10 * place, share) for place, share in enumerate(steps))
+
+
+def _signed_sample(steps: Array) -> Markup:
+    rect = Markup('<rect x="{}" width="10" height="10" fill="#{:02x}{:02x}{:02x}"/>')
+    rgb = (255 * _bright(steps)[:, :3]).round().astype(int)
+    return Markup("").join(rect.format(10 * place, *colours) for place, colours in enumerate(rgb))

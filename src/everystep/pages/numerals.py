@@ -58,16 +58,19 @@ def column(values: Sequence[float | None], digits: int = 3) -> list[str]:
     return [number(v) if v is None or not math.isfinite(v) else _minus(f"{v:,.{places}f}") for v in values]
 
 
-def tick(value: float, ticks: Sequence[float]) -> str:
+def tick(value: float, ticks: Sequence[float], *, whole: bool = False) -> str:
     """Write one tick of an axis with just the digits that tell it from its neighbours.
 
     Args:
         value: The place of the tick.
         ticks: The places of all ticks of the axis.
+        whole: True for whole numbers, which keep all their digits.
 
     Returns:
         The text; all ticks of one axis get the same number of decimals.
     """
+    if whole:
+        return _minus(f"{value:,.0f}")
     largest = max((abs(t) for t in ticks), default=0.0)
     steps = [b - a for a, b in pairwise(ticks) if b > a]
     step = min(steps, default=largest or 1.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from xml.etree import ElementTree as ET
 
@@ -13,6 +13,7 @@ from everystep.pages.labels import label
 from everystep.pages.palette import role_of
 
 SVG = "http://www.w3.org/2000/svg"
+CLASS = "class-"  # an id class-NAME becomes the class NAME, for matplotlib knows ids only
 _LINK = "{http://www.w3.org/1999/xlink}href"
 _GONE = {f"{{{SVG}}}metadata", f"{{{SVG}}}style"}
 _LONG_NUMBER = re.compile(r"-?\d+\.\d{2,}(?:e-?\d+)?")
@@ -64,9 +65,10 @@ def embed(svg: str, *, title: str, alt: str, classes: str = "chart") -> Markup:
     _remove_styles(root)
     for element in root.iter():
         _plain_attributes(element)
-    _own_ids(root, prefix="p" + sha256(f"{svg}{title}{alt}{classes}".encode()).hexdigest()[:8])
+    _own_ids(root, seed=f"{title}{alt}{classes}")
     _name(root, label(title, 120), label(alt, 600))
     root.set("class", classes)
+    root.set("font-family", "system-ui, sans-serif")
     for side in ("width", "height"):
         if side in root.attrib:
             root.set(side, root.attrib[side].removesuffix("pt"))  # matplotlib's points are drawn as pixels
@@ -96,7 +98,8 @@ def _plain_attributes(element: ET.Element) -> None:
 def _declarations(style: str) -> Iterator[tuple[str, str]]:
     for declaration in filter(None, map(str.strip, style.split(";"))):
         name, _, value = (part.strip() for part in declaration.partition(":"))
-        yield from _font(value) if name == "font" else [(name, value)]
+        if name != "font-family":  # the page's
+            yield from _font(value) if name == "font" else [(name, value)]
 
 
 def _font(value: str) -> Iterator[tuple[str, str]]:
@@ -116,19 +119,32 @@ def _rounded(match: re.Match[str]) -> str:
     return f"{value:.6g}" if abs(value) < 1 else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def _own_ids(root: ET.Element, prefix: str) -> None:
-    """Prefix the ids that something points to, and drop the rest."""
+def _own_ids(root: ET.Element, seed: str) -> None:
+    """Number the ids that something points to, behind a prefix made of all that is drawn; drop the rest."""
     used = {link for element in root.iter() for link in _links(element)}
+    numbered: dict[str, str] = {}
     for element in root.iter():
-        given = element.attrib.pop("id", None)
-        if given in used:
-            element.set("id", f"{prefix}-{given}")
-        for name, value in element.attrib.items():
-            if name == "href" and value.startswith("#"):
-                element.set(name, f"#{prefix}-{value[1:]}")
-            elif "url(#" in value:
-                element.set(name, _REFERENCE.sub(rf"url(#{prefix}-\1)", value))
+        given = element.attrib.pop("id", "")
+        if given.startswith(CLASS):
+            element.set("class", given.removeprefix(CLASS))
+        elif given in used:
+            numbered[given] = str(len(numbered))
+            element.set("id", given)
+    _rename(root, numbered)
+    prefix = "p" + sha256(seed.encode() + ET.tostring(root)).hexdigest()[:8]
+    _rename(root, {number: f"{prefix}-{number}" for number in numbered.values()})
     root.set("aria-labelledby", f"{prefix}-title {prefix}-desc")
+
+
+def _rename(root: ET.Element, names: Mapping[str, str]) -> None:
+    for element in root.iter():
+        for name, value in element.attrib.items():
+            if name == "id":
+                element.set(name, names[value])
+            elif name == "href" and value.startswith("#"):
+                element.set(name, f"#{names.get(value[1:], '')}")
+            elif "url(#" in value:
+                element.set(name, _REFERENCE.sub(lambda found: f"url(#{names.get(found[1], '')})", value))
 
 
 def _links(element: ET.Element) -> Iterator[str]:

@@ -45,8 +45,10 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, own: Sequ
         >>> '<td class="best" data-name="MAE"><span>0.500' in html
         True
     """
-    head = Markup("").join(Markup('<th scope="col"{}>{}</th>').format(_class("text" if i == 0 else ""), c.name)
-                           for i, c in enumerate(columns))  # fmt: skip
+    head = Markup("").join(
+        Markup('<th scope="col"{}>{}</th>').format(_class("" if i else "text"), label(column.name, 24))
+        for i, column in enumerate(columns)
+    )
     cells = [_cells(column, [row[i] for row in rows]) for i, column in enumerate(columns) if i]
     body = Markup("\n").join(
         Markup('<tr{}><th scope="row" class="text">{}</th>{}</tr>').format(
@@ -82,7 +84,7 @@ def _cells(column: Column, values: Sequence[Any]) -> list[Markup]:
     return [
         Markup('<td{} data-name="{}"><span>{}</span></td>').format(
             _class("best" if figure is not None and figure == best else "none" if written == "–" else ""),
-            column.name,
+            label(column.name, 24),
             _text(value) if isinstance(value, str) else written,
         )
         for value, figure, written in zip(values, figures, column.write(figures), strict=True)

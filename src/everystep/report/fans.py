@@ -10,7 +10,7 @@ from everystep.forecast.results import Evaluation, Fan, FitResult
 from everystep.pages import Band, Line, Mark, Markup, label, line_chart, number
 from everystep.report.ranking import OWN, best_rival
 
-MOST_FANS = 6
+MOST_FANS = 4
 HISTORY_PER_HORIZON = 3
 LEAST_HISTORY = 48
 
@@ -81,7 +81,7 @@ def fan_chart(fan: Fan, evaluation: Evaluation, rival: str | None, heights: tupl
 
 
 def _heading(fan: Fan) -> str:
-    return f"{label(fan.id, 50)} from {_time(fan.history_times[-1])}"
+    return f"{label(fan.id, 50)}, from {_time(fan.history_times[-1])}"
 
 
 def _alt(fan: Fan) -> str:

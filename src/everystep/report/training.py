@@ -15,16 +15,19 @@ def training_section(curves: Curves) -> Markup:
     if not len(curves.epochs):
         return Markup("")
     return Markup("<section>\n<h2>How it was trained</h2>\n<p>{}</p>\n{}</section>").format(
-        _words(curves),
-        line_chart(
-            _lines(curves),
-            marks=[Mark(curves.best, f"kept: epoch {curves.best}")],
-            title="Loss by epoch",
-            alt=f"Validation loss from {number(curves.validation[0])} to {number(np.nanmin(curves.validation))}.",
-            y_name="loss",
-            x_name="epoch",
-            log=True,
-        ),
+        _words(curves), _chart(curves) if len(curves.epochs) > 1 else ""
+    )
+
+
+def _chart(curves: Curves) -> Markup:
+    return line_chart(
+        _lines(curves),
+        marks=[Mark(curves.best, f"kept: epoch {curves.best}")],
+        title="Loss by epoch",
+        alt=f"Validation loss from {number(curves.validation[0])} to {number(np.nanmin(curves.validation))}.",
+        y_name="loss",
+        x_name="epoch",
+        log=True,
     )
 
 

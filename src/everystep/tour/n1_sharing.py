@@ -13,7 +13,6 @@ from everystep.cell import Cell
 from everystep.cells import CELLS, LinearSystem
 from everystep.tour.descent import descend
 from everystep.tour.item import Item
-from everystep.tour.threads import one_thread
 from everystep.tour.worked_example import last_three, normal
 from everystep.unroll import unroll
 
@@ -31,7 +30,6 @@ for T in (10, 1000, 10_000):                        # one cell, any length
 """
 
 
-@one_thread()
 def compute() -> Item:
     """Run one trained model at three lengths, and hold a shared gradient against those of untied copies."""
     model = _trained()
@@ -69,8 +67,8 @@ def _tied_against_untied() -> tuple[dict[str, float], float, list[float]]:
     """Compare, for every cell there is, a shared parameter's gradient with the sum over T untied copies.
 
     Returns:
-        The largest difference by cell, as a share of the largest gradient; and for the first recurrent weight of the linear
-        system its shared gradient and that of each copy.
+        The largest difference by cell, as a share of the largest gradient; and for the first recurrent weight of the
+        linear system its shared gradient, and that of each copy.
     """
     gaps, shown = {}, (0.0, [0.0])
     for name, make in CELLS.items():
@@ -89,7 +87,7 @@ def _tied_against_untied() -> tuple[dict[str, float], float, list[float]]:
         if name == "linear":
             place = list(tied).index("W")
             shown = tied["W"][0, 0].item(), [gradients[place][0, 0].item() for gradients in untied]
-    return gaps, *shown
+    return gaps, shown[0], shown[1]
 
 
 def _gradient(cells: list[Cell[Any]], x: Tensor, target: Tensor) -> list[tuple[Tensor, ...]]:
@@ -108,10 +106,11 @@ def _prose(figures: Mapping[str, Any]) -> tuple[str, ...]:
     T = str(LENGTHS[-1])
     return (
         "**One function, one set of parameters, every step.** The number of parameters does not grow with T: the "
-        f"network has {figures['parameters'][T]} numbers at every length, where a separate coefficient for each pair of "
-        f"steps (Model 2) would take {figures['model2_parameters'][T]:,} at T = {LENGTHS[-1]:,}.",
-        f"So a trained model runs on sequences longer than any that it has seen. Trained on {TRAINED_T} steps, this one "
-        f"has a mean squared error of {figures['one_model_mse'][T]:.0e} over {LENGTHS[-1]:,}.",
+        f"network has {figures['parameters'][T]} numbers at every length, where a separate coefficient for each pair "
+        f"of steps (Model 2) would take {figures['model2_parameters'][T]:,} at T = {LENGTHS[-1]:,}.",
+        "So a trained model runs on sequences longer than any that it has seen. Trained on "
+        f"{TRAINED_T} steps, this one has a mean squared error of {figures['one_model_mse'][T]:.0e} over "
+        f"{LENGTHS[-1]:,}.",
         "And the gradient of a shared parameter is the sum over t of the gradients of its uses. Give every step a copy "
         f"of its own, take the {UNROLLED_T} gradients and add them: for each of the {len(CELLS)} cells here the sum is "
         f"the shared gradient, to within {figures['tied_gradient_error']:.0e} of it.",

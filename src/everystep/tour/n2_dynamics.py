@@ -76,11 +76,11 @@ def _error(found: Tensor, expected: Tensor) -> float:
 
 def _prose(figures: Mapping[str, Any]) -> tuple[str, ...]:
     return (
-        "**Left to itself**, s(t+1) = h(s(t); θ): the state moves by its own rule alone. In code x has zero features. Here W "
-        f"turns the state by {TURN} radians and shrinks it to {SHRINK} of its length each step, so that "
+        "**Left to itself**, s(t+1) = h(s(t); θ): the state moves by its own rule alone. In code x has zero features. "
+        f"Here W turns the state by {TURN} radians and shrinks it to {SHRINK} of its length each step, so that "
         f"s(t) = W^t s(0), a spiral into the origin. Unrolled over {figures['steps']} steps it lies within "
         f"{figures['autonomous_error']:.0e} of that formula.",
-        "**Driven**, s(t+1) = h(s(t), x(t+1); θ): each input pushes the state, and the push then decays with the rest. The "
-        "closed form is W^t s(0) plus the sum over k of W^(t-k) U x(k); the unrolled system lies within "
+        "**Driven**, s(t+1) = h(s(t), x(t+1); θ): each input pushes the state, and the push then decays with the "
+        "rest. The closed form is W^t s(0) plus the sum over k of W^(t-k) U x(k); the unrolled system lies within "
         f"{figures['driven_error']:.0e} of it.",
     )

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from everystep.cells import Elman
 from everystep.tour.item import Item
-from everystep.tour.threads import one_thread
 
 STEPS = 1000
 SHIFT_SIZE, RANDOM_SIZE = 6, 16
@@ -33,7 +32,6 @@ for sigma in ("tanh", "relu"):
 """
 
 
-@one_thread()
 def compute() -> Item:
     """Run tanh and ReLU for 1000 steps from the same states through the same W, and send gradients back."""
     shift = RADIUS * torch.eye(SHIFT_SIZE, dtype=torch.float64).roll(1, 0)
@@ -76,7 +74,7 @@ def _states(sigma: str, W: Tensor, start: Tensor) -> list[Tensor]:
 
 
 def _shift_curves(sigma: str, W: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
-    """Give log10 of the largest unit of s(t), t = 1 ... T, and of the norm of the Jacobian of s(T) by s(t), t = 0 ... T-1.
+    """Give log10 of the largest unit of s(1) ... s(T), and of the norm of the Jacobian of s(T) by s(0) ... s(T-1).
 
     Every unit has a row of the batch for itself, so that one backward pass gives the whole Jacobian.
     """
@@ -112,13 +110,14 @@ def _prose(figures: Mapping[str, Any]) -> tuple[str, ...]:
     tanh, relu = figures["shift"]["tanh"], figures["shift"]["relu"]
     fate = figures["random"]
     return (
-        "**Why tanh and not ReLU?** tanh keeps the state in (-1, 1), whatever W is. ReLU is positively homogeneous, so "
-        "nothing stops a state from growing, or dying, by a constant factor a step. Let W be 1.1 times a cyclic shift, and "
-        f"s(0) positive. After {figures['steps']} steps the largest unit is 10^{relu['state_max_log10']:.1f} with ReLU and "
-        f"never passed 10^{tanh['state_max_log10']:.2f} with tanh.",
-        "The gradient is another matter: through either it may vanish or grow. On this W the product of the Jacobians is "
-        f"10^{relu['gradient_log10']:.1f} with ReLU and 10^{tanh['gradient_log10']:.0f} with tanh: bounded states are "
-        "paid for with gradients that fade.",
+        "**Why tanh and not ReLU?** tanh keeps the state in (-1, 1), whatever W is. ReLU is positively homogeneous, "
+        "so nothing stops a state from growing, or dying, by a constant factor a step. Let W be 1.1 times a cyclic "
+        f"shift, and s(0) positive. After {figures['steps']} steps the largest unit is "
+        f"10^{relu['state_max_log10']:.1f} with ReLU, and with tanh no unit ever passed "
+        f"{10 ** tanh['state_max_log10']:.2f}.",
+        "The gradient is another matter: through either it may vanish or grow. On this W the product of the Jacobians "
+        f"is 10^{relu['gradient_log10']:.1f} with ReLU and 10^{tanh['gradient_log10']:.0f} with tanh: bounded states "
+        "are paid for with gradients that fade.",
         f"And of {RANDOM_COUNT} random W of spectral radius {RADIUS}, with ReLU {fate['relu']['died']} states died, "
         f"{fate['relu']['stayed']} stayed and {fate['relu']['grew']} grew past {GREW:.0f}; with tanh "
         f"{fate['tanh']['stayed']} stayed, {fate['tanh']['died']} died, {fate['tanh']['grew']} grew.",

@@ -14,7 +14,6 @@ from everystep.identify import identify
 from everystep.tour import n5_learned
 from everystep.tour.descent import descend
 from everystep.tour.item import Item
-from everystep.tour.threads import one_thread
 from everystep.tour.worked_example import last_three, model3, normal, relative_mse
 from everystep.unroll import unroll
 
@@ -39,7 +38,6 @@ found = es.identify(x, es.unroll(cell, x).y)                    # from data alon
 """
 
 
-@one_thread()
 def compute(x: Sequence[float] = (1, 2, 3, 4, 5)) -> Item:
     """Judge the notes' three models on independent x ~ N(0, 1), learn the third, and find it in closed form.
 
@@ -145,22 +143,23 @@ def _prose(figures: Mapping[str, Any]) -> tuple[str, ...]:
     learned = figures["learned"]
     return (
         "**The task.** y(t) = x(t) + x(t-1) + x(t-2), with x(t) = 0 before the first step: 1, 2, 3, 4, 5 gives "
-        f"{', '.join(f'{value:g}' for value in figures['example'])}. The models are judged on independent x ~ N(0, 1): on "
-        "1 … 5 itself y = 3x - 3 from t = 2 on, and even Model 1 seems to succeed (5, 4, 3, 2, 1 shows that it does not).",
-        "**Model 1, a feed-forward network on x(t) alone: no memory.** Its error can't go below what x(t) does not say of "
-        f"y(t), {one['mse_floor']:.4f} over {figures['T']} steps. It reaches {one['mse']:.4f} on {figures['samples']:,} "
-        "fresh samples.",
-        f"**Model 2, a general linear function of the whole past: no inference.** Within {figures['T']} steps its error is "
-        f"{two['mse_within']:.0e}. But it has an alpha of its own for each t, {two['parameters']} of them, and asked for step "
-        f"{figures['T'] + 1} it has none.",
-        "**Model 3, a recurrent network, three units, linear.** The state is a shift register of the last three inputs. On "
-        f"whole numbers its error is {three['mse']:g} over {figures['T']} steps and {three['mse_long']:g} over "
-        f"{three['T_long']:,}, with {three['parameters']} numbers.",
-        "**Learnt.** From random weights by gradient descent, the same cell gets to a relative error of "
+        f"{', '.join(f'{value:g}' for value in figures['example'])}. The models are judged on independent "
+        "x ~ N(0, 1): on 1 … 5 itself y = 3x - 3 from t = 2 on, and even Model 1 seems to succeed (5, 4, 3, 2, 1 "
+        "shows that it does not).",
+        "**Model 1, a feed-forward network on x(t) alone: no memory.** Its error can't go below what x(t) does not "
+        f"say of y(t), {one['mse_floor']:.4f} on average over {figures['T']} steps. It reaches {one['mse']:.4f} on "
+        f"{figures['samples']:,} fresh samples.",
+        "**Model 2, a general linear function of the whole past: no inference.** Within "
+        f"{figures['T']} steps its error is {two['mse_within']:.0e}. But it has an α of its own for each t, "
+        f"{two['parameters']} numbers, and asked for step {figures['T'] + 1} it has none.",
+        "**Model 3, a recurrent network, three units, linear.** The state is a shift register of the last three "
+        f"inputs. On whole numbers its error is {three['mse']:g} over {figures['T']} steps and {three['mse_long']:g} "
+        f"over {three['T_long']:,}, with {three['parameters']} numbers.",
+        "**Learnt.** From random weights by gradient descent (L-BFGS), the same cell gets to a relative error of "
         f"{learned['mse']:.0e} at worst over {len(learned['seeds'])} seeds, and {learned['mse_T100000']:.0e} over "
         f"{three['T_long']:,} steps. An Elman network with tanh gets to {learned['elman']['mse']:.0e}, an LSTM to "
         f"{learned['lstm']['mse']:.0e}: squashing does not help where the task is linear.",
-        f"**Found in closed form.** From {found['steps']} steps of data the impulse response is estimated; its Hankel matrix has "
-        f"rank {found['state_size']}, and in the basis [U, WU, W²U] the system is the notes' own W, U and V, with a relative "
-        f"error of {found['mse']:.0e}.",
+        f"**Found in closed form.** From {found['steps']} steps of data the impulse response is estimated. Its "
+        f"Hankel matrix has rank {found['state_size']}, and in the basis [U, WU, W²U] the system is the notes' own W, "
+        f"U and V, with a relative error of {found['mse']:.0e}.",
     )

@@ -29,6 +29,10 @@ def refusal(source, kind=DataError, **options) -> str:
         ("", "sales.csv: the file is empty; expected a line of column names and rows below it."),
         ("\n\n", "sales.csv: the file is empty; expected a line of column names and rows below it."),
         ("\nds,y\n2024-01-01,1\n", "sales.csv: line 1 is blank; expected the column names."),
+        (
+            "2024-01-01,1\n2024-01-02,2\n",
+            "sales.csv: line 1 holds data (2024-01-01,1); expected the column names: add a line of them.",
+        ),
         ("ds,y\n", "sales.csv: there is a header but no row below it."),
         ("ds,y\n\n\n", "sales.csv: there is a header but no row below it."),
         ("ds,y\n2024-01-01,1\n2024-01-02\n", "sales.csv: line 3 has 1 cell where the header has 2."),

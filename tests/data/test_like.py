@@ -43,6 +43,15 @@ def test_new_series_are_refused_by_name_or_accepted(schema):
     assert read_panel_like(new, schema, new_ids="accept").ids == ("a", "bb", "d")
 
 
+def test_of_many_known_series_the_nearest_is_shown_and_a_few_more():
+    fitted = read_panel(many(1000, 10)).schema
+    new = frame(10).assign(unique_id="s-777")
+    assert refusal(read_panel_like, new, fitted, kind=UnknownNameError) == (
+        'the frame: series "s-777" is unknown; did you mean "s777"? '
+        "Known here: s777, s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, and more."
+    )
+
+
 def test_a_new_category_is_zero_everywhere_and_said(schema):
     new = table().replace({"sky": {"rain": "snow"}})
     panel = read_panel_like(new, schema)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections import Counter
 from difflib import get_close_matches
@@ -18,6 +19,7 @@ from everystep.data.wording import counted
 from everystep.errors import DataError, MissingExtraError
 
 DELIMITERS = (",", ";", "\t", "|")
+A_DATE = r"\d{4}-\d\d-\d\d"
 DELIMITER_NAMES = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
@@ -69,7 +71,7 @@ def _read_parquet(raw: bytes, name: str) -> Table:
 
 
 def _text_bytes(raw: bytes, name: str) -> bytes:
-    """Return the bytes of a UTF-8 text, without its mark and with one kind of line end, or say what they are instead."""
+    """Return the bytes of a UTF-8 text, without its mark and with one kind of line end; or say what they are."""
     if not raw.strip():
         raise DataError(f"{name}: the file is empty; expected a line of column names and rows below it.")
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -115,6 +117,10 @@ def _header(raw: bytes, name: str) -> tuple[list[str], str]:
         header = [cell.strip() for cell in next(csv.reader([first], delimiter=delimiter, skipinitialspace=True))]
     except csv.Error as error:
         raise DataError(f"{name}: line 1 can't be read as column names ({error}).") from error
+    if any(re.match(A_DATE, cell) for cell in header):
+        raise DataError(
+            f"{name}: line 1 holds data ({first.strip()[:60]}); expected the column names: add a line of them."
+        )
     twice = [column for column, times in Counter(header).items() if times > 1]
     if twice:
         raise DataError(

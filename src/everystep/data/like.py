@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from everystep.data.source import read_table
 from everystep.data.table import Table
 from everystep.data.times import Times, read_times
 from everystep.errors import DataError, unknown
+
+SHOWN = 10  # how many of the known series a message lists
 
 
 def read_panel_like(
@@ -90,7 +93,9 @@ def check_ids(table: Table, schema: Schema, ids: tuple[str, ...]) -> None:
     known = set(schema.ids)
     new = [one for one in ids if one not in known]
     if new:
-        error = unknown(table.name, "series", new[0], schema.ids[:20])
+        near = get_close_matches(new[0], schema.ids, n=1)
+        shown = schema.ids if len(schema.ids) <= SHOWN else (*near, *schema.ids[:SHOWN], "and more")
+        error = unknown(table.name, "series", new[0], dict.fromkeys(shown))
         more = f" {len(new):,} series are new to the model." if len(new) > 1 else ""
         raise type(error)(f"{error}{more}")
 

@@ -97,8 +97,8 @@ def read_panel(  # noqa: PLR0913  one argument for each thing that a table may l
     step, guessed = _frequency(table, rows, freq)
     rows, evened = even_rows(table, rows, layout, step, season or calendar_season(step), policies)
     series, built = build_series(table, rows, layout, policies.constant)
-    season, rhythm = (season, "") if season else guess_season(step, [one.target for one in series])
-    horizon, reach = (horizon, "") if horizon else guess_horizon(step, season, [len(one) for one in series])
+    season, rhythm = (int(season), "") if season else guess_season(step, [one.target for one in series])
+    horizon, reach = (int(horizon), "") if horizon else guess_horizon(step, season, [len(one) for one in series])
     columns = {part: tuple(feature.column for feature in features) for part, features in parts.items()}
     schema = Schema(
         time=roles.time, targets=roles.targets, id=roles.id, freq=step, season=season, horizon=horizon,
@@ -112,7 +112,7 @@ def read_panel(  # noqa: PLR0913  one argument for each thing that a table may l
 
 def _check_counts(horizon: int | None, season: int | None) -> None:
     for name, value in (("horizon", horizon), ("season", season)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1):
             raise ArgumentError(f"data: {name} is {value!r}; expected a whole number of at least 1.")
 
 

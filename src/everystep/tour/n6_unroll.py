@@ -13,16 +13,16 @@ from everystep.unroll import unroll
 CODE = """\
 import torch, everystep as es
 
-cell = es.cells.LinearSystem(1, 3, 1, bias=False)  # the notes' Model 3
+cell = es.cells.LinearSystem(1, 3, 1, bias=False)  # Model 3
 with torch.no_grad():
-    cell.W.copy_(torch.tensor([[0., 0, 0], [1, 0, 0], [0, 1, 0]]))
+    cell.W.copy_(torch.eye(3).roll(1, 0).tril())
     cell.U.copy_(torch.tensor([[1.], [0], [0]]))
-    cell.V.copy_(torch.tensor([[1., 1, 1]]))
+    cell.V.copy_(torch.ones(1, 3))
 
-x = torch.tensor([1., 2, 3, 4, 5]).reshape(5, 1, 1).requires_grad_()
-es.unroll(cell, x).y[-1].sum().backward()
-print(x.grad.flatten())                            # of y(5) to x(1) ... x(5)
-es.draw(cell, x=[1, 2, 3, 4, 5])                   # the picture
+x = torch.tensor([1., 2, 3, 4, 5], requires_grad=True)
+es.unroll(cell, x.reshape(5, 1, 1)).y[-1].sum().backward()
+print(x.grad)  # of y(5), by x(1) ... x(5)
+es.draw(cell, x=[1, 2, 3, 4, 5])
 """
 
 

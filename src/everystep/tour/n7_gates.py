@@ -21,10 +21,10 @@ STEPS = {"lstm": 600, "gru_one": 300, "gru_two": 1200}
 CODE = """\
 import torch, everystep as es
 
-cell = es.cells.LSTM(input_size=3, hidden_size=1)  # x = (value, write mark, read mark)
-x = torch.randn(20, 64, 3)
-out = es.unroll(cell, x, record=["forget", "input", "output", "c"])
-out.record["forget"].shape                         # (time, batch, hidden): every gate at every step
+cell = es.cells.LSTM(input_size=3, hidden_size=1)
+x = torch.randn(20, 64, 3)  # value, write mark, read mark
+out = es.unroll(cell, x, record=["forget", "input", "output"])
+out.record["forget"]  # (time, batch, hidden): at every step
 """
 
 

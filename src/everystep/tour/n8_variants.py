@@ -12,13 +12,18 @@ from everystep.tour.item import Item
 CODE = """\
 import torch, everystep as es
 
+# two directions, joined at each step
 x = torch.randn(20, 8, 4)
 left, right = es.cells.GRU(4, 16), es.cells.GRU(4, 16)
-y = torch.cat([es.unroll(left, x).y, es.unroll(right, x, reverse=True).y], -1)  # two directions, joined at each step
+forwards = es.unroll(left, x).y
+backwards = es.unroll(right, x, reverse=True).y
+y = torch.cat([forwards, backwards], dim=-1)
 
+# a sequence of 20 in, one of 7 out
 encoder, decoder = es.cells.GRU(4, 16), es.cells.GRU(16, 16)
-memory = es.unroll(encoder, x).state                                            # a sequence in ...
-said = es.generate(decoder, 7, torch.zeros(8, 16), lambda y: y, memory).y       # ... one of another length out
+memory = es.unroll(encoder, x).state
+start = torch.zeros(8, 16)
+said = es.generate(decoder, 7, start, lambda y: y, memory).y
 """
 
 

@@ -76,7 +76,7 @@ def _loss_of(network: nn.Module) -> Callable[..., Tensor]:
 
 
 def _clipped(gradients: dict[str, Tensor], largest: float = 1.0) -> dict[str, Tensor]:
-    """Scale each network's gradient to a norm of at most ``largest``; the first axis is the network."""
+    """Scale each network's gradient as ``clip_grad_norm_`` would; the first axis is the network."""
     squares = [gradient.flatten(1).square().sum(1) for gradient in gradients.values()]
-    shrink = largest / torch.stack(squares).sum(0).sqrt().clamp(min=largest)  # (networks,)
+    shrink = (largest / (torch.stack(squares).sum(0).sqrt() + 1e-6)).clamp(max=1.0)  # (networks,)
     return {name: g * shrink.reshape(-1, *[1] * (g.ndim - 1)) for name, g in gradients.items()}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from everystep.pages import Markup, escape
 
-_MARKS = re.compile(r"\*\*(?P<strong>[^*]+)\*\*|`(?P<code>[^`]+)`|\^(?P<sup>[-−]?[\w.]+|\([^)]+\))")
+_MARKS = re.compile(r"\*\*(?P<strong>[^*]+)\*\*|`(?P<code>[^`]+)`|\^(?P<sup>[-−]?\w+(?:\.\d+)?|\([^)]+\))")
 _SCIENTIFIC = re.compile(r"(?<=\d)e([-+]\d+)\b")
 
 

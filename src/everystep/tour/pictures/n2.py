@@ -41,7 +41,8 @@ def _plane(figure: Figure, screen: Screen, where: Any, run: Mapping[str, Any]) -
     axes.plot(
         *zip(*run["computed"], strict=True), "o", color=colour("forecast"), markersize=4.5, zorder=3, clip_on=False
     )
-    say(axes, *run["computed"][0], "s(0)", xytext=(-6, 12), ha="right")
+    first, second = run["computed"][0]
+    say(axes, first, second, "s(0)", xytext=(-6, 12), ha="right")
     axes.margins(0.12)
     number_axes(axes, screen, "s₁", whole=False)
 

@@ -36,7 +36,7 @@ def pictures(item: Item) -> list[Picture]:
             title="Random W of spectral radius 1.1: the size of the state",
             alt=_counts(item.figures["random"]),
             heights=(290, 540),
-            caption=_counts(item.figures["random"]) + " The shaded band is neither.",
+            caption=_counts(item.figures["random"]) + " Between the two, the shaded band.",
         ),
     ]
 
@@ -55,14 +55,13 @@ def _shift(figure: Figure, screen: Screen, data: Mapping[str, Any]) -> None:
 
 
 def _random(figure: Figure, screen: Screen, runs: Mapping[str, Sequence[Sequence[float]]]) -> None:
-    lowest = min(min(run) for many in runs.values() for run in many)
     highest = max(max(run) for many in runs.values() for run in many)
     for where, (sigma, many) in zip(side_by_side(figure, screen, 2), runs.items(), strict=True):
-        axes = plot_area(figure, where, title=f"{NAMES[sigma]}: power of ten of ‖s(t)‖")
+        axes = plot_area(figure, where, title=f"{NAMES[sigma]}: ‖s(t)‖")
         axes.axhspan(-6, 2, color=colour("rule"), alpha=0.3, linewidth=0, zorder=0)
         for run in many:
             axes.plot(range(len(run)), run, color=colour(ROLES[sigma]), linewidth=1.0, alpha=0.75, zorder=2)
-        axes.set_ylim(min(lowest, -7) - 1, max(highest, 3) + 1)
+        axes.set_ylim(-20, max(highest, 3) + 1)
         number_axes(axes, screen, "step t")
         powers_of_ten(axes.yaxis, exponents=True)
 

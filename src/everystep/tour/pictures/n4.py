@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from everystep.pages import WIDE, Markup, Screen, colour, name_below, number, number_ticks, plot_area
+from everystep.pages import WIDE, Column, Markup, Screen, colour, name_below, number, number_ticks, plot_area, table
 from everystep.tour.item import Item
 from everystep.tour.pictures.picture import Picture, picture, sample_key
 
@@ -21,18 +21,17 @@ PANELS = {
 
 
 def pictures(item: Item) -> list[Picture]:
-    """Draw a stretch of each task: target, forced and free output."""
-    return [
-        picture(
-            "n4",
-            lambda figure, screen: _paint(figure, screen, item.data),
-            title="A Jordan network: fed with the target, and fed with itself",
-            alt=_told(item.figures),
-            heights=(460, 760),
-            key=sample_key({"target": ("truth", "ring"), "forced": ("forecast", "line"), "free": ("U", "dash")}),
-            caption=Markup(_told(item.figures)),
-        )
-    ]
+    """Draw a stretch of each task, target, forced and free output, and write the errors under them."""
+    drawn = picture(
+        "n4",
+        lambda figure, screen: _paint(figure, screen, item.data),
+        title="A Jordan network, fed with the target (forced) or with itself (free)",
+        alt="With a scalar output neither the forced nor the free network meets the target; with the vector "
+        "output, and on the leaky task, both lie on it.",
+        heights=(460, 760),
+        key=sample_key({"target": ("truth", "ring"), "forced": ("forecast", "line"), "free": ("U", "dash")}),
+    )
+    return [Picture(drawn.name, drawn.figure + _errors(item.figures), drawn.svg)]
 
 
 def _paint(figure: Figure, screen: Screen, data: Mapping[str, Any]) -> None:
@@ -53,12 +52,9 @@ def _paint(figure: Figure, screen: Screen, data: Mapping[str, Any]) -> None:
             name_below(axes, "step t")
 
 
-def _told(figures: Mapping[str, Any]) -> str:
-    scalar = figures["scalar"]
-    rows = {"trained forced": scalar["trained_forced"], "trained free": scalar["trained_free"]}
-    rows |= {"vector": figures["vector"], "leaky": figures["leaky"]}
-    told = [
-        f"{name}: {number(row['forced_mse'], 2)} forced, {number(row['free_mse'], 2)} free"
-        for name, row in rows.items()
-    ]
-    return f"Mean squared errors. {'; '.join(told)}."
+def _errors(figures: Mapping[str, Any]) -> Markup:
+    rows = {**figures["scalar"], "vector": figures["vector"], "leaky": figures["leaky"]}
+    keys = ("trained_forced", "trained_free", "vector", "leaky")
+    columns = [Column("mean squared error"), Column("forced"), Column("free")]
+    written = [[number(rows[key][f"{mode}_mse"], 3) for mode in ("forced", "free")] for key in keys]
+    return table(columns, [[title, *row] for title, row in zip(PANELS.values(), written, strict=True)])

@@ -36,6 +36,8 @@ def pictures(item: Item) -> list[Picture]:
         "2 and Model 3 lie on the target as far as they reach.",
         heights=(300, 560),
         key=sample_key({"target": ("truth", "ring")} | {name: (role, dash) for name, role, dash in MODELS.values()}),
+        caption="All three were fitted to independent x. Fitted to x = 1, 2, 3, 4, 5 alone, Model 1 would say 3x − "
+        "3 and be right from t = 2 on, by coincidence.",
     )
     triangle = picture(
         "n5-alphas",
@@ -58,13 +60,14 @@ def _side_by_side(figure: Figure, screen: Screen, data: Mapping[str, Any]) -> No
 
 def _series(axes: Axes, screen: Screen, run: Mapping[str, Any]) -> None:
     steps = range(1, len(run["y"]) + 1)
-    axes.plot(steps, run["y"], "o", markersize=8, markerfacecolor="none", color=colour("truth"), zorder=5)
+    axes.plot(steps, run["y"], "o", markersize=9, markerfacecolor="none", color=colour("truth"), zorder=5)
     for key, (_, role, dash) in MODELS.items():
         values = [math.nan if value is None else value for value in run[key]]
-        lone = len(values) == 1
+        under = key == "model3"  # a broad line, so that Model 2 shows where both are right
         axes.plot(
-            steps, values, color=colour(role), linewidth=1.9, linestyle=DASHES[dash], marker="o" if lone else None
-        )
+            steps, values, color=colour(role), linewidth=5 if under else 2, alpha=0.5 if under else 1,
+            linestyle=DASHES[dash], marker="o" if len(values) == 1 else None, zorder=2 if under else 3,
+        )  # fmt: skip
     axes.set_xlim(0.5, len(steps) + 0.5)
     axes.margins(y=0.12)
     number_axes(axes, screen, "step t")
@@ -88,12 +91,16 @@ def _triangle(figure: Figure, screen: Screen, alphas: Sequence[Sequence[float]])
 def _numbers(data: Mapping[str, Any]) -> Markup:
     columns = [Column("t"), Column("x(t)"), Column("y(t)"), *(Column(name) for name, *_ in MODELS.values())]
     rows = [
-        (str(t), *(number(v, 4) for v in values))
+        (str(t), *map(_rounded, values))
         for t, *values in zip(
             range(1, ROWS_SHOWN + 1), data["x"], data["y"], *(data[key] for key in MODELS), strict=False
         )
     ]
     return table(columns, rows)
+
+
+def _rounded(value: float | None) -> str:
+    return number(value if value is None else round(value, 2), 4)
 
 
 def _short(x: Sequence[float]) -> str:

@@ -65,7 +65,7 @@ def _two_directions(figure: Figure, screen: Screen) -> None:
         below, forward, backward, above = (x, 0.5), (x - 0.17, 1.6), (x + 0.17, 2.75), (x, 3.9)
         node(axes, below, f"x({t})", "U", size=size)
         node(axes, forward, "→", "W", size=size)
-        node(axes, backward, "←", "gradient", size=size)
+        node(axes, backward, "←", "forecast", size=size)
         node(axes, above, f"y({t})", "V", size=size)
         arrow(axes, below, forward, "U", size=size)
         arrow(axes, below, backward, "U", size=size)
@@ -73,7 +73,7 @@ def _two_directions(figure: Figure, screen: Screen) -> None:
         arrow(axes, backward, above, "V", size=size)
         if t > 1:
             arrow(axes, (x - 1.17, 1.6), forward, "W", size=size)
-            arrow(axes, backward, (x - 0.83, 2.75), "gradient", size=size)
+            arrow(axes, backward, (x - 0.83, 2.75), "forecast", size=size)
 
 
 def _errors(figure: Figure, screen: Screen, errors: dict[str, list[float]]) -> None:
@@ -85,9 +85,7 @@ def _errors(figure: Figure, screen: Screen, errors: dict[str, list[float]]) -> N
     axes.set_xlim(0.5, len(steps) + 0.5)
     axes.set_yticks([0, 0.5, 1])
     axes.text(1, 1.13, "one direction", color=colour("baseline"), va="center")
-    axes.text(
-        1, 0.13, "two directions; one direction read one step late", color=colour("forecast"), va="center"
-    ) if screen == WIDE else axes.text(1, 0.13, "two directions; one, late", color=colour("forecast"), va="center")
+    axes.text(1, 0.13, "two directions; one, read late", color=colour("forecast"), va="center")
     number_ticks(axes.xaxis, screen.ticks, whole=True)
     name_below(axes, "step t")
 

@@ -24,6 +24,7 @@ from everystep.forecast.search import MOST_VALID, choose_shape
 from everystep.forecast.settings import ForecastSettings
 from everystep.forecast.split import Split, split_by_date, split_by_share
 from everystep.forecast.start import Start
+from everystep.forecast.threads import one_thread
 from everystep.forecast.windows import Windows
 from everystep.train import Run, Settings, Trained, train
 
@@ -110,15 +111,16 @@ def fit_forecaster(
         return _errors(module, validating).ratio_to(model2)
 
     batches = WindowBatches(training, batch_size, settings.seed)
-    trained = train(
-        model,
-        forecast_loss,
-        batches,
-        _train_settings(settings, len(batches)),
-        validate=validate,
-        run=run,
-        progress=progress,
-    )
+    with one_thread():
+        trained = train(
+            model,
+            forecast_loss,
+            batches,
+            _train_settings(settings, len(batches)),
+            validate=validate,
+            run=run,
+            progress=progress,
+        )
     if (trained.best_validation or 0.0) >= 1.0:
         model.load_state_dict(untrained)  # nothing that was learnt holds on validation: Model 2 it is
     factor = band_factor(scaled_forecast(model, validating), _targets(validating))

@@ -19,6 +19,7 @@ from everystep.forecast.parts import count_origins, test_windows, train_windows,
 from everystep.forecast.results import Evaluation, Fan, Score
 from everystep.forecast.search import MOST_VALID
 from everystep.forecast.task import Clock, OutOfTime, Task
+from everystep.forecast.threads import one_thread
 
 Array = NDArray[Any]
 Method = Callable[[Task, Clock], Array]
@@ -91,7 +92,8 @@ def judge(task: Task, contest: Mapping[str, Method], spent: Mapping[str, float] 
     for name, method in contest.items():
         began = time.perf_counter()
         try:
-            forecast = method(task, Clock(TIME_LIMIT))
+            with one_thread():
+                forecast = method(task, Clock(TIME_LIMIT))
         except OutOfTime:
             scores.append(_failed(name, task, time.perf_counter() - began, f"stopped after {TIME_LIMIT:.0f} s"))
             continue

@@ -24,9 +24,9 @@ CODE = """\
 import torch, everystep as es
 
 cell = es.cells.LinearSystem(1, 3, 1, bias=False)
-for T in (10, 1000, 10_000):                        # one cell, any length
+for T in (10, 1000, 10_000):  # one cell, any length
     y = es.unroll(cell, torch.randn(T, 1, 1)).y
-    print(T, len(y), sum(p.numel() for p in cell.parameters()))
+    print(len(y), sum(p.numel() for p in cell.parameters()))
 """
 
 

@@ -19,11 +19,15 @@ SHRINK, TURN = 0.96, 0.3  # of the state, each step; the turn in radians
 CODE = """\
 import math, torch, everystep as es
 
-cell = es.cells.LinearSystem(0, 2, 2, bias=False)          # input of zero features: autonomous
+cos, sin = math.cos(0.3), math.sin(0.3)
+# autonomous: an input of zero features
+cell = es.cells.LinearSystem(0, 2, 2, bias=False)
 with torch.no_grad():
-    cell.W.copy_(0.96 * torch.tensor([[math.cos(0.3), -math.sin(0.3)], [math.sin(0.3), math.cos(0.3)]]))
+    cell.W.copy_(0.96 * torch.tensor([[cos, -sin], [sin, cos]]))
 start = cell.State(torch.tensor([[1.0, 0.0]]))
-s = es.unroll(cell, torch.zeros(60, 1, 0), start, record="s").record["s"]    # a spiral: s(t) = W^t s(0)
+nothing = torch.zeros(60, 1, 0)
+out = es.unroll(cell, nothing, start, record=["s"])
+out.record["s"]  # a spiral: s(t) = W^t s(0)
 """
 
 

@@ -21,14 +21,15 @@ NOTHING = 1e-300  # what stands for 0 under a logarithm
 CODE = """\
 import torch, everystep as es
 
+torch.set_default_dtype(torch.float64)
 for sigma in ("tanh", "relu"):
-    cell = es.cells.Elman(0, 6, sigma_h=sigma, bias=False).double()
-    with torch.no_grad():
-        cell.W.copy_(1.1 * torch.eye(6).roll(1, 0))             # 1.1 x a cyclic shift
-    start = cell.State(torch.rand(1, 6, dtype=torch.float64, requires_grad=True))
-    last = es.unroll(cell, torch.zeros(1000, 1, 0, dtype=torch.float64), start).state.s
-    gradient, = torch.autograd.grad(last.sum(), start.s)
-    print(sigma, last.norm().log10().item(), gradient.norm().log10().item())
+    cell = es.cells.Elman(0, 6, sigma_h=sigma, bias=False)
+    with torch.no_grad():  # W = 1.1 x a cyclic shift
+        cell.W.copy_(1.1 * torch.eye(6).roll(1, 0))
+    start = cell.State(torch.rand(1, 6, requires_grad=True))
+    last = es.unroll(cell, torch.zeros(1000, 1, 0), start).state.s
+    (gradient,) = torch.autograd.grad(last.sum(), start.s)
+    print(sigma, last.norm().log10(), gradient.norm().log10())
 """
 
 

@@ -30,8 +30,10 @@ y = x.clone()
 y[1:] += x[:-1]
 y[2:] += x[:-2]
 cell = es.cells.Jordan(1, 1, 1, sigma_h="identity")
-forced = es.unroll(cell, x, forced=es.teacher_forcing(y)).y     # it is told the target of the step before
-free = es.unroll(cell, x).y                                     # it lives on its own output
+# told the target of the step before
+forced = es.unroll(cell, x, forced=es.teacher_forcing(y)).y
+# fed with its own output
+free = es.unroll(cell, x).y
 """
 
 

@@ -25,16 +25,19 @@ IDENTIFIED_T = 200
 CODE = """\
 import torch, everystep as es
 
-x = torch.tensor([1.0, 2, 3, 4, 5], dtype=torch.float64).reshape(5, 1, 1)
-cell = es.cells.LinearSystem(1, 3, 1, bias=False).double()      # Model 3: 15 numbers
+# Model 3: 15 numbers
+torch.set_default_dtype(torch.float64)
+cell = es.cells.LinearSystem(1, 3, 1, bias=False)
 with torch.no_grad():
     cell.W.copy_(torch.tensor([[0., 0, 0], [1, 0, 0], [0, 1, 0]]))
     cell.U.copy_(torch.tensor([[1.], [0], [0]]))
     cell.V.copy_(torch.tensor([[1., 1, 1]]))
-print(es.unroll(cell, x).y.flatten())                           # 1, 3, 6, 9, 12
+x = torch.tensor([1., 2, 3, 4, 5]).reshape(5, 1, 1)
+print(es.unroll(cell, x).y.flatten())  # 1, 3, 6, 9, 12
 
-x = torch.randn(200, 1, 1, dtype=torch.float64)
-found = es.identify(x, es.unroll(cell, x).y)                    # from data alone: the same W, U, V
+# the same W, U, V from data alone
+x = torch.randn(200, 1, 1)
+found = es.identify(x, es.unroll(cell, x).y)
 """
 
 

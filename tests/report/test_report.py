@@ -9,6 +9,7 @@ import pytest
 from everystep.cells import CELLS
 from everystep.errors import RunError
 from everystep.report import render, write
+from everystep.report.graph import graph_part
 from everystep.report.ranking import best_rival, ranked
 from looks import complaints
 from report.samples import CASES, HOSTILE, evaluation, ordinary
@@ -39,8 +40,7 @@ def test_the_report_has_every_part():
 
 
 def test_the_verdict_stands_first_whoever_won():
-    made = ordinary(evaluation=evaluation(np.random.default_rng(0), fans=(), own=1.9))
-    html = render(made)
+    html = render(bare(own=1.9))
     assert "Model 2 has the smallest error" in html.partition("<h2>")[0]
     first, last = [re.findall(r'<th scope="row" class="text">(.*?)</th>', html)[i] for i in (0, -1)]
     assert (first, last) == ("Model 2", "everystep")
@@ -54,8 +54,7 @@ def test_methods_without_a_forecast_come_last_and_are_no_rival():
 
 
 def test_without_a_future_a_past_or_gates_their_parts_are_left_out():
-    bare = ordinary(gates=None, future=(), evaluation=evaluation(np.random.default_rng(0), fans=()))
-    assert headings(render(bare)) == [
+    assert headings(render(bare())) == [
         "Who was closest", "Inside the cell", "The unrolled graph", "How it was trained", "Settings",
     ]  # fmt: skip
 
@@ -68,7 +67,7 @@ def test_a_cell_without_gates_shows_its_state():
 
 @pytest.mark.parametrize("name", sorted(CELLS))
 def test_every_registered_cell_can_be_reported(name):
-    assert "The unrolled graph" in render(ordinary(gates=None, future=(), cell=CELLS[name](3, 4)))
+    assert "The unrolled graph" in graph_part(CELLS[name](3, 4))
 
 
 def test_labels_that_are_markup_never_become_markup():
@@ -83,8 +82,12 @@ def test_the_same_results_make_the_same_bytes():
     assert render(ordinary()) == render(ordinary())
 
 
+def bare(**changed):
+    return ordinary(gates=None, future=(), evaluation=evaluation(np.random.default_rng(0), fans=(), **changed))
+
+
 def test_writing_leaves_one_whole_file(tmp_path):
-    results = ordinary(gates=None, future=())
+    results = bare()
     assert write(results, tmp_path / "report.html") == tmp_path / "report.html"
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == render(results)
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
@@ -92,11 +95,11 @@ def test_writing_leaves_one_whole_file(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(RunError, match=r"report\.html could not be written"):
-        write(ordinary(gates=None, future=()), tmp_path / "missing" / "report.html")
+        write(bare(), tmp_path / "missing" / "report.html")
 
 
 def test_a_baseline_that_exploded_leaves_the_others_readable():
-    made = ordinary()
+    made = bare()
     rows = [replace(s, error_by_step=tuple(1e6 * e for e in s.error_by_step)) if s.method == "ETS" else s
             for s in made.evaluation.scores]  # fmt: skip
     html = render(replace(made, evaluation=replace(made.evaluation, scores=tuple(rows))))

@@ -64,7 +64,7 @@ def draw_mark(axes: Axes, mark: Mark) -> None:
     low, high = axes.get_xlim()
     right = axes.convert_xunits(mark.x) > low + 0.6 * (high - low)
     axes.annotate(
-        fit(mark.name, 13),
+        fit(mark.name, min(13.0, 0.36 * axes.figure.bbox.width / TEXT)),
         (mark.x, 1),
         (0, 5),
         xycoords=("data", "axes fraction"),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from everystep.pages.axes import Mark, date_ticks, draw_mark, log_ticks, name_below, number_ticks, plot_area, spread
 from everystep.pages.canvas import WIDE, Screen, chart
 from everystep.pages.labels import TEXT, fit, label
-from everystep.pages.numerals import tick
+from everystep.pages.numerals import number, tick
 from everystep.pages.palette import colour
 from everystep.pages.thin import thin
 
@@ -179,14 +179,17 @@ def set_scale(axes: Axes, values: Sequence[Array], *, log: bool = False) -> None
 def _flat(axes: Axes, value: float) -> None:
     room = abs(value) or 1.0
     axes.set_ylim(value - room, value + room)
-    axes.set_yticks([value], [tick(value, [0.0, value])])
+    axes.set_yticks([value], [number(value, digits=4)])
 
 
 def _bottom(axes: Axes, lines: Sequence[Line], screen: Screen, name: str) -> None:
-    if any(np.issubdtype(line.x.dtype, np.datetime64) for line in lines):
+    places = np.unique(np.concatenate([line.x for line in lines]))
+    if len(places) == 1:
+        axes.set_xticks(places, [label(places[0], 19)])
+    elif np.issubdtype(places.dtype, np.datetime64):
         date_ticks(axes.xaxis, screen.ticks)
     else:
-        whole = all(np.issubdtype(line.x.dtype, np.integer) for line in lines)
+        whole = np.issubdtype(places.dtype, np.integer)
         number_ticks(axes.xaxis, _room_for(axes.get_xlim(), screen, whole=whole), whole=whole)
     if name:
         name_below(axes, name)

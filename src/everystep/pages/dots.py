@@ -62,7 +62,7 @@ def dot_chart(
             axes.annotate(dot.text, (dot.value, row), (9, 0), textcoords="offset points", va="center",
                           color=colour("ink"))  # fmt: skip
         axes.set_yticks(rows, [fit(dot.name, screen.beside) for dot in dots])
-        axes.tick_params(axis="y", labelcolor=colour("ink"))
+        axes.tick_params(axis="y", labelcolor=colour("ink"), pad=10)
         axes.set_ylim(len(dots) - 0.4, -0.6 - 0.5 * (mark is not None))
         axes.set_xlim(0, max([dot.value for dot in dots if np.isfinite(dot.value)] + [1e-300]) * 1.02)
         axes.grid(visible=False)

@@ -12,7 +12,7 @@ from everystep.draw.ink import GRADIENT, INK, PAPER, Stroke
 from everystep.draw.lettering import Run, label_size
 
 HEAD = 10.0
-BYPASS = 46.0  # how far a connection that passes a row swings out
+BYPASS = 52.0  # how far a connection that passes a row swings out
 AFTER_BYPASS = 0.76  # share of a connection at which a crossing one is out of the way
 CLEAR = 12.0  # from a line to its label
 

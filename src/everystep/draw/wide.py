@@ -150,7 +150,7 @@ def _rooms(
     if has_bypass(subject):
         lying *= 2 * (1 - AFTER_BYPASS)
     widest = max((box.width for box in boxes.values()), default=0.0)
-    beside_bypass = widest / 2 + 0.6 * BYPASS - CLEAR
+    beside_bypass = 21 + 0.75 * BYPASS - CLEAR - 4  # 21: half of the narrowest box
     standing = beside_bypass if has_bypass(subject) else widest / 2 + min(gap, 2 * MARGIN + 10) - CLEAR
     rooms: dict[Label, float] = {}
     for link in subject.step.links:

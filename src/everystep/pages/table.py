@@ -81,13 +81,15 @@ def _cells(column: Column, values: Sequence[Any]) -> list[Markup]:
     figures = [None if isinstance(value, str) else value for value in values]
     known = [figure for figure in figures if figure is not None and np.isfinite(figure)]
     best = column.best(known) if column.best is not None and known else None
+    written = zip(values, column.write(figures), strict=True)
+    shown_texts = [_text(value) if isinstance(value, str) else text for value, text in written]
     return [
         Markup('<td{} data-name="{}"><span>{}</span></td>').format(
-            _class("best" if figure is not None and figure == best else "none" if written == "–" else ""),
+            _class("best" if figure is not None and figure == best else "none" if shown == "–" else ""),
             label(column.name, 24),
-            _text(value) if isinstance(value, str) else written,
+            shown,
         )
-        for value, figure, written in zip(values, figures, column.write(figures), strict=True)
+        for figure, shown in zip(figures, shown_texts, strict=True)
     ]
 
 

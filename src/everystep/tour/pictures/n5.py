@@ -6,9 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from everystep.pages import Column, Markup, Screen, colour, name_below, number, number_ticks, plot_area, table
+from everystep.pages import Column, Markup, Screen, colour, name_below, number_ticks, plot_area, table
 from everystep.tour.item import Item
 from everystep.tour.pictures.picture import Picture, number_axes, picture, sample_key, side_by_side
 
@@ -18,10 +16,14 @@ if TYPE_CHECKING:
 
 MODELS = {
     "model1": ("Model 1", "baseline", "dash"),
-    "model2": ("Model 2", "U", "dot"),
+    "model2": ("Model 2", "U", "point"),
     "model3": ("Model 3", "forecast", "line"),
 }
-DASHES = {"line": "solid", "dash": (0, (5, 3)), "dot": (0, (1.5, 2))}
+MARKS: dict[str, dict[str, Any]] = {
+    "line": {"linewidth": 2},
+    "dash": {"linewidth": 1.8, "linestyle": (0, (5, 3))},
+    "point": {"linestyle": "none", "marker": "o", "markersize": 4.5},
+}
 ROWS_SHOWN = 12
 
 
@@ -35,7 +37,7 @@ def pictures(item: Item) -> list[Picture]:
         alt="Left the series asked for, right independent x from N(0, 1): Model 1 misses the random series, Model "
         "2 and Model 3 lie on the target as far as they reach.",
         heights=(300, 560),
-        key=sample_key({"target": ("truth", "ring")} | {name: (role, dash) for name, role, dash in MODELS.values()}),
+        key=sample_key({"target": ("truth", "ring")} | {name: (role, mark) for name, role, mark in MODELS.values()}),
         caption="All three were fitted to independent x. Fitted to x = 1, 2, 3, 4, 5 alone, Model 1 would say 3x − "
         "3 and be right from t = 2 on, by coincidence.",
     )
@@ -46,8 +48,8 @@ def pictures(item: Item) -> list[Picture]:
         alt=f"A triangle of {len(data['alphas'])} rows. In each row the last three coefficients are 1 and the "
         "others 0: the same three numbers learned again for every t.",
         heights=(380, 330),
-        caption="Full ink is 1, paper 0. Every row holds the same three numbers, learned anew; and there is no row "
-        "below the last. Model 3 keeps them once, in W, U and V.",
+        caption="Full ink is 1, paper 0; grey has not come yet. Every row holds the same three numbers, learned "
+        "anew; and there is no row below the last. Model 3 keeps them once, in W, U and V.",
     )
     return [Picture(side.name, side.figure + _numbers(data), side.svg), triangle]
 
@@ -61,13 +63,10 @@ def _side_by_side(figure: Figure, screen: Screen, data: Mapping[str, Any]) -> No
 def _series(axes: Axes, screen: Screen, run: Mapping[str, Any]) -> None:
     steps = range(1, len(run["y"]) + 1)
     axes.plot(steps, run["y"], "o", markersize=9, markerfacecolor="none", color=colour("truth"), zorder=5)
-    for key, (_, role, dash) in MODELS.items():
+    for key, (_, role, mark) in MODELS.items():
         values = [math.nan if value is None else value for value in run[key]]
-        under = key == "model3"  # a broad line, so that Model 2 shows where both are right
-        axes.plot(
-            steps, values, color=colour(role), linewidth=5 if under else 2, alpha=0.5 if under else 1,
-            linestyle=DASHES[dash], marker="o" if len(values) == 1 else None, zorder=2 if under else 3,
-        )  # fmt: skip
+        settings: dict[str, Any] = MARKS[mark] | ({"marker": "o"} if len(values) == 1 else {})
+        axes.plot(steps, values, color=colour(role), zorder=4 if mark == "point" else 3, **settings)
     axes.set_xlim(0.5, len(steps) + 0.5)
     axes.margins(y=0.12)
     number_axes(axes, screen, "step t")
@@ -75,13 +74,17 @@ def _series(axes: Axes, screen: Screen, run: Mapping[str, Any]) -> None:
 
 def _triangle(figure: Figure, screen: Screen, alphas: Sequence[Sequence[float]]) -> None:
     size = len(alphas)
-    ink = np.zeros((size, size, 4))
-    ink[..., :3] = [int(colour("W")[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    for row, values in enumerate(alphas):
-        ink[row, : len(values), 3] = np.clip(np.abs(values), 0, 1)
-    axes = plot_area(figure, title="row t, column k: α of x(k) for ŷ(t)")
-    axes.imshow(ink, interpolation="none", extent=(0.5, size + 0.5, size + 0.5, 0.5), aspect="equal")
-    axes.plot([0.5, size + 0.5], [0.5, size + 0.5], color=colour("rule"), linewidth=0.8)
+    axes = plot_area(figure, title="row t, column k: α of x(k)")
+    for row, values in enumerate(alphas, start=1):
+        for k, alpha in enumerate(values, start=1):
+            if abs(alpha) > 0.005:
+                ink = min(1.0, abs(alpha))
+                axes.bar(k, 1, bottom=row - 0.5, width=1, color=colour("W"), alpha=ink, linewidth=0, zorder=2)
+    later = range(2, size + 1)  # x(k) with k > t is not known yet
+    axes.bar(later, [k - 1 for k in later], bottom=0.5, width=1, color=colour("rule"), linewidth=0, zorder=1)
+    axes.set_xlim(0.5, size + 0.5)
+    axes.set_ylim(size + 0.5, 0.5)
+    axes.set_aspect("equal")
     axes.grid(visible=False)
     number_ticks(axes.yaxis, 5, whole=True)
     number_ticks(axes.xaxis, screen.ticks, whole=True)
@@ -91,16 +94,12 @@ def _triangle(figure: Figure, screen: Screen, alphas: Sequence[Sequence[float]])
 def _numbers(data: Mapping[str, Any]) -> Markup:
     columns = [Column("t"), Column("x(t)"), Column("y(t)"), *(Column(name) for name, *_ in MODELS.values())]
     rows = [
-        (str(t), *map(_rounded, values))
+        (str(t), *(None if value is None else round(value, 2) for value in values))
         for t, *values in zip(
             range(1, ROWS_SHOWN + 1), data["x"], data["y"], *(data[key] for key in MODELS), strict=False
         )
     ]
     return table(columns, rows)
-
-
-def _rounded(value: float | None) -> str:
-    return number(value if value is None else round(value, 2), 4)
 
 
 def _short(x: Sequence[float]) -> str:

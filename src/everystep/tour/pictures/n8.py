@@ -42,7 +42,7 @@ def pictures(item: Item) -> list[Picture]:
             lambda figure, screen: _seq2seq(figure, screen, read, said),
             title="Encoder and decoder on one sequence of the test",
             alt=f"The encoder reads {_spoken(read)}; the decoder says {_spoken(said)} and then the end.",
-            heights=(230, 220),
+            heights=(210, 200),
             caption="Below the decoder is what it is fed: its own last symbol. │ starts and ends what is said.",
         ),
         picture(
@@ -94,7 +94,7 @@ def _seq2seq(figure: Figure, screen: Screen, read: Sequence[int], said: Sequence
     size = 30 if screen == WIDE else 22
     heard, spoken = [str(s) for s in read], [*map(str, said), "│"]
     fed = ["│", *map(str, said)]
-    axes = sheet(figure, 111, len(heard) + len(spoken) + 1.0, 4.0)
+    axes = sheet(figure, 111, len(heard) + len(spoken) + 1.0, 3.6)
     states = [(t + 0.5, 2.0) for t in range(len(heard))] + [(len(heard) + t + 0.9, 2.0) for t in range(len(spoken))]
     for place, (x, y) in enumerate(states):
         decodes = place >= len(heard)
@@ -106,10 +106,8 @@ def _seq2seq(figure: Figure, screen: Screen, read: Sequence[int], said: Sequence
             word(axes, (x, 3.3), spoken[place - len(heard)])
         if place:
             arrow(axes, states[place - 1], (x, y), "W" if place <= len(heard) else "V", size=size)
-    word(axes, (states[len(heard) // 2][0], 3.3), "encoder", "W")
-    word(axes, (states[len(heard) + len(spoken) // 2][0] - 0.5, 3.9), "decoder", "V")
-    word(axes, (states[len(heard) // 2][0], 0.05), "read", "quiet")
-    word(axes, (states[len(heard) + len(spoken) // 2][0] - 0.5, 0.05), "fed back", "quiet")
+    word(axes, (states[len(heard) // 2][0], 0.1), "encoder", "W")
+    word(axes, (states[len(heard) + len(spoken) // 2][0] - 0.5, 0.1), "decoder", "V")
 
 
 def _lengths(figure: Figure, screen: Screen, shares: dict[str, float], longest: int) -> None:  # noqa: ARG001

@@ -108,7 +108,7 @@ def _power(exponent: float) -> str:
 
 
 def sample_key(names: Mapping[str, tuple[str, str]]) -> Markup:
-    """Write names with a sample of each mark: ``{name: (role, "line" | "dash" | "dot" | "ring")}``."""
+    """Write names with a sample of each mark: ``{name: (role, "line" | "dash" | "point" | "ring")}``."""
     rows = (_SAMPLE.format(_SAMPLES[mark].format(role), name) for name, (role, mark) in names.items())
     return Markup('<ul class="key">{}</ul>').format(Markup("").join(rows))
 
@@ -117,6 +117,6 @@ _SAMPLE = Markup('<li><svg viewBox="0 0 26 10" aria-hidden="true">{}</svg>{}</li
 _SAMPLES = {
     "line": Markup('<path class="stroke-{}" d="M1 5H25" stroke-width="2"/>'),
     "dash": Markup('<path class="stroke-{}" d="M1 5H25" stroke-width="2" stroke-dasharray="5 3"/>'),
-    "dot": Markup('<path class="stroke-{}" d="M1 5H25" stroke-width="2" stroke-dasharray="2 2"/>'),
+    "point": Markup('<circle class="fill-{}" cx="13" cy="5" r="2.5"/>'),
     "ring": Markup('<circle class="stroke-{}" cx="13" cy="5" r="4" fill="none" stroke-width="1.5"/>'),
 }

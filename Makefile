@@ -30,15 +30,14 @@ test: $(READY)  ## Run every test, the examples in docstrings, README and docs i
 	@echo "==> tests on all cores (choose some with TESTS='-k lstm')"
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(TESTS)
 
-check: $(READY)  ## Check format, lint, types, and that rooms keep to their floors.
-	@echo "==> format (ruff)"
-	@$(BIN)/ruff format --check .
-	@echo "==> lint (ruff)"
-	@$(BIN)/ruff check .
-	@echo "==> types (basedpyright)"
-	@$(BIN)/basedpyright
-	@echo "==> floors (import-linter)"
-	@$(BIN)/lint-imports --no-logo
+check: $(READY)  ## Check format, lint, types, and that rooms keep to their floors; says all that it finds.
+	@failed=''; \
+	look() { echo "==> $$1"; shift; "$$@" || failed=yes; }; \
+	look "format (ruff)" $(BIN)/ruff format --check .; \
+	look "lint (ruff)" $(BIN)/ruff check .; \
+	look "types (basedpyright)" $(BIN)/basedpyright; \
+	look "floors (import-linter)" $(BIN)/lint-imports --no-logo; \
+	test -z "$$failed"
 
 format: $(READY)  ## Write the format and the fixes that ruff is sure of.
 	@$(BIN)/ruff format .

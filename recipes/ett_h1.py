@@ -1,3 +1,4 @@
+# ruff: noqa: INP001
 """ETTh1, seven targets, 96 to 720 hours ahead: the papers' protocol, with every window of the test part.
 
 Train rows 0-8639, validation 8640-11519, test 11520-14399; errors on the scale of the training part's mean and spread.
@@ -25,7 +26,7 @@ SETTINGS = {"season": 24, "window": 336, "hidden": 64, "epochs": 15, "patience":
 def main() -> None:
     """Fit each horizon and print a table."""
     table = pd.read_csv(sys.argv[1]).iloc[:ROWS]
-    assert table["date"].iloc[TRAIN] == VALID_FROM and table["date"].iloc[11_520] == TEST_FROM
+    assert list(table["date"].iloc[[TRAIN, 11_520]]) == [VALID_FROM, TEST_FROM]
     values = table.drop(columns="date").iloc[:TRAIN]
     spread = values.std(ddof=0).to_numpy()
     for horizon in map(int, sys.argv[2:] or DLINEAR):
@@ -37,8 +38,9 @@ def main() -> None:
         error = (fit.fitted.forecast(windows)[..., 1] - windows.truth()) / spread[windows.row][:, None]
         mse, mae = np.square(error).mean(), np.abs(error).mean()
         print(
-            f"H {horizon:4d}  windows {len(windows) // 7}  MSE {mse:.4f}  MAE {mae:.4f}  DLinear-96 {DLINEAR[horizon]:.3f} "
-            f"ratio {mse / DLINEAR[horizon]:.3f}  validation {fit.validation.ratio_to(fit.model2):.4f} of Model 2's, "
+            f"H {horizon:4d}  windows {len(windows) // 7}  MSE {mse:.4f}  MAE {mae:.4f}  "
+            f"DLinear-96 {DLINEAR[horizon]:.3f}, ratio {mse / DLINEAR[horizon]:.3f}  "
+            f"validation {fit.validation.ratio_to(fit.model2):.4f} of Model 2's, "
             f"best epoch {fit.curves.best}, {fit.fitted.shape.centre}, {time.perf_counter() - began:.0f} s",
             flush=True,
         )

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 
-def fit(  # noqa: PLR0913  one option for each thing that a table may leave open
+def fit(  # noqa: PLR0913, PLR0917  one option for each thing that a table may leave open
     data: Annotated[Path, typer.Argument(help="A CSV or Parquet file.")],
     time: Annotated[str | None, typer.Option(help="The time column; ds, or the only column of dates.")] = None,
     target: Annotated[
@@ -56,8 +56,8 @@ def fit(  # noqa: PLR0913  one option for each thing that a table may leave open
 
     forecaster = Forecaster(
         horizon=horizon, season=season, freq=whole_or_text(freq), gaps=gaps, nonfinite=nonfinite, duplicates=duplicates,
-        unsorted=unsorted, constant=constant, timezone=timezone, valid_from=valid_from, test_from=test_from, every=every,
-        cell=cell, hidden=hidden, window=window, epochs=epochs, seed=seed,
+        unsorted=unsorted, constant=constant, timezone=timezone, valid_from=valid_from, test_from=test_from,
+        every=every, cell=cell, hidden=hidden, window=window, epochs=epochs, seed=seed,
     )  # fmt: skip
     targets = list(target or ())
     columns = {

@@ -55,7 +55,7 @@ def answer(rows: Rows, forecast: Array, panel: Panel, like: Any) -> Any:
     return long_frame(rows, np.arange(len(rows)), times, {}, forecast, panel, like)
 
 
-def long_frame(
+def long_frame(  # noqa: PLR0917
     rows: Rows, which: Array, times: Array, further: Mapping[str, Array], forecast: Array, panel: Panel, like: Any
 ) -> Any:
     """Lay out forecasts one after another.
@@ -72,6 +72,6 @@ def long_frame(
     steps = forecast.shape[1]
     names = np.array(rows.names)[which]  # (n, 2)  id and target
     columns = {COLUMNS[i]: forecast[..., i].ravel() for i in ORDER}
-    several = {"target": np.repeat(names[:, 1], steps).tolist()} if len(panel.schema.targets) > 1 else {}
+    several = {"target": np.repeat(names[:, 1], steps)} if len(panel.schema.targets) > 1 else {}
     ids = np.repeat(names[:, 0], steps)
     return forecast_frame(ids, times, {**several, **further, **columns}, schema=panel.schema, like=like)

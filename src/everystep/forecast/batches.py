@@ -43,7 +43,12 @@ class WindowBatches:
         rows, digest = self.windows.rows, hashlib.sha256()
         for array in (rows.values, rows.covariates, rows.static, self.windows.row, self.windows.last):
             digest.update(np.ascontiguousarray(array).tobytes())
-        return {"windows": len(self.windows), "batch_size": self.batch_size, "seed": self.seed, "fingerprint": digest.hexdigest()[:16]}
+        return {
+            "windows": len(self.windows),
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+            "fingerprint": digest.hexdigest()[:16],
+        }
 
     def which(self, epoch: int, index: int) -> Any:
         """Give the numbers of a batch's windows."""

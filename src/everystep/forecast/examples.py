@@ -38,7 +38,6 @@ def _datasets() -> Any:
         from statsmodels import datasets
     except ModuleNotFoundError as error:
         raise MissingExtraError(
-            "forecast: the example series come with statsmodels, which is not installed: "
-            "pip install everystep[forecast]."
+            "forecast: the example series come with statsmodels, which is not installed: pip install statsmodels."
         ) from error
     return datasets

@@ -208,4 +208,3 @@ def _ratio(value: float, other: float) -> float:
 def parameters_count(model: torch.nn.Module) -> int:
     """Count the numbers of a model, those of its linear path included."""
     return sum(p.numel() for p in model.parameters())
-

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import time as clock
 from pathlib import Path
 from typing import Any, Self
@@ -10,25 +9,24 @@ from typing import Any, Self
 import numpy as np
 
 from everystep.data import Panel, read_future, read_panel, read_panel_like
-from everystep.errors import ArgumentError, NotFittedError, unknown
+from everystep.errors import ArgumentError, NotFittedError
 from everystep.forecast import crossing, judging, saving
 from everystep.forecast.answer import answer, forecast_ahead
+from everystep.forecast.arguments import Arguments
 from everystep.forecast.fitted import Fitted
 from everystep.forecast.fitting import Fit, fit_forecaster
 from everystep.forecast.known import joined
 from everystep.forecast.outcome import outcome
 from everystep.forecast.results import Evaluation, FitResult
-from everystep.forecast.settings import ForecastSettings
 from everystep.train import Run, Trained
 
-READING = ("horizon", "season", "freq", "gaps", "nonfinite", "duplicates", "unsorted", "constant", "timezone")
 
-
-class Forecaster:
+class Forecaster(Arguments):
     """Forecast series with a recurrent network that starts as Model 2 and is never kept when worse.
 
-    A linear path reads a window of each series; a recurrent path of any registered cell is added to it. One model serves
-    all series and targets. The constructor stores its arguments and does nothing else; None means: chosen from the data.
+    A linear path reads a window of each series; a recurrent path of any registered cell is added to it. One model
+    serves all series and targets. The constructor stores its arguments and does nothing else; None means: chosen from
+    the data.
 
     Args:
         horizon: Steps to forecast.
@@ -64,57 +62,6 @@ class Forecaster:
         >>> forecaster.predict(2).columns.tolist()
         ['unique_id', 'ds', 'everystep', 'everystep-lo-80', 'everystep-hi-80']
     """
-
-    def __init__(  # noqa: PLR0913  one argument for each thing that can be chosen
-        self,
-        horizon: int | None = None,
-        season: int | None = None,
-        cell: str = "lstm",
-        hidden: int | None = None,
-        window: int | None = None,
-        segment: int | None = None,
-        centre: str | None = None,
-        epochs: int = 40,
-        patience: int = 10,
-        learning_rate: float = 3e-3,
-        weight_decay: float = 0.01,
-        batch_size: int | None = None,
-        seed: int = 0,
-        freq: str | int | None = None,
-        gaps: str = "refuse",
-        nonfinite: str = "refuse",
-        duplicates: str = "refuse",
-        unsorted: str = "refuse",
-        constant: str = "refuse",
-        timezone: str = "refuse",
-        valid_from: str | None = None,
-        test_from: str | None = None,
-        every: int | None = None,
-        progress: str = "auto",
-    ) -> None:
-        self.horizon, self.season, self.cell, self.hidden = horizon, season, cell, hidden
-        self.window, self.segment, self.centre = window, segment, centre
-        self.epochs, self.patience, self.batch_size, self.seed = epochs, patience, batch_size, seed
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
-        self.freq, self.gaps, self.nonfinite, self.duplicates = freq, gaps, nonfinite, duplicates
-        self.unsorted, self.constant, self.timezone = unsorted, constant, timezone
-        self.valid_from, self.test_from, self.every, self.progress = valid_from, test_from, every, progress
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Give the constructor's arguments; ``deep`` is there for scikit-learn and changes nothing."""
-        return {name: getattr(self, name) for name in _parameters()}
-
-    def set_params(self, **params: Any) -> Self:
-        """Change arguments of the constructor; they count from the next ``fit`` on.
-
-        Raises:
-            UnknownNameError: There is no such argument.
-        """
-        for name, value in params.items():
-            if name not in _parameters():
-                raise unknown("Forecaster", "parameter", name, _parameters())
-            setattr(self, name, value)
-        return self
 
     def fit(
         self,
@@ -153,16 +100,11 @@ class Forecaster:
         settings = self.settings
         columns = {"time": time, "target": target, "id": id}
         extras = {"future": future, "past": past, "static": static, "ignore": ignore}
-        panel = read_panel(source, **columns, **extras, **self._reading())
-        self._take(fit_forecaster(panel, settings, run=run, progress=self.progress), panel, source)
+        panel = read_panel(source, **columns, **extras, **self.reading)
+        self._fit, self._panel = fit_forecaster(panel, settings, run=run, progress=self.progress), panel
+        self._take(self._fit.fitted, panel, source)
         self._seconds = clock.perf_counter() - began
         return self
-
-    @property
-    def settings(self) -> ForecastSettings:
-        """The arguments that say how to fit, checked."""
-        names = inspect.signature(ForecastSettings).parameters
-        return ForecastSettings(**{name: getattr(self, name) for name in names})
 
     @property
     def fitted(self) -> Fitted:
@@ -193,8 +135,8 @@ class Forecaster:
 
         Args:
             h: Steps ahead, 1 to the horizon; None: the horizon.
-            frame: Other histories to forecast from, a frame or a path with the columns of the fitted table; None: what is
-                known.
+            frame: Other histories to forecast from, a frame or a path with the columns of the fitted table;
+                None: what is known.
             future: The columns known ahead, for every step and series; needed where the model was fitted with some.
             new_ids: Series in ``frame`` that the model was not fitted on: ``"refuse"``, or ``"accept"``: they are
                 scaled by their own history, as one model serves all series.
@@ -274,7 +216,7 @@ class Forecaster:
             ArgumentError: ``windows`` or ``step`` is not 1 or more.
             DataError: The table can't be used, or is too short for so many origins.
         """
-        panel = read_panel(frame, **columns, **self._reading())
+        panel = read_panel(frame, **columns, **self.reading)
         return crossing.cross_validate(panel, self.settings, windows, step, like=frame, progress=self.progress)
 
     def save(self, directory: str | Path, metrics: dict[str, Any] | None = None) -> None:
@@ -306,15 +248,11 @@ class Forecaster:
         """
         fitted, known, settings, _ = saving.load(directory)
         forecaster = cls().set_params(**settings)
-        forecaster._fitted, forecaster._known, forecaster._like = fitted, known, None
+        forecaster._take(fitted, known, None)  # noqa: SLF001
         return forecaster
 
-    def _take(self, fit: Fit, panel: Panel, source: Any) -> None:
-        self._fit, self._fitted, self._panel, self._known = fit, fit.fitted, panel, panel
-        self._like = source
-
-    def _reading(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in READING}
+    def _take(self, fitted: Fitted, known: Panel, like: Any) -> None:
+        self._fitted, self._known, self._like = fitted, known, like
 
     def _read(self, frame: Any, known: Panel, new_ids: str) -> Panel:
         policies = {name: getattr(self, name) for name in ("gaps", "nonfinite", "duplicates", "unsorted")}
@@ -322,7 +260,9 @@ class Forecaster:
 
     def _asked(self, what: str) -> tuple[Fitted, Panel]:
         if not hasattr(self, "_fitted"):
-            raise NotFittedError(f"Forecaster: {what} was asked before fit; call fit(frame), or Forecaster.load(directory).")
+            raise NotFittedError(
+                f"Forecaster: {what} was asked before fit; call fit(frame), or Forecaster.load(directory)."
+            )
         return self._fitted, self._known
 
     def _fresh(self, what: str) -> tuple[Fit, Panel]:
@@ -356,7 +296,3 @@ class Forecaster:
         given = read_future(future, panel.schema, {s.id: s.times[-1] for s in panel.series}, steps)
         missing = panel.schema.horizon - steps
         return {name: np.pad(values, ((0, missing), (0, 0)), mode="edge") for name, values in given.items()}
-
-
-def _parameters() -> list[str]:
-    return list(inspect.signature(Forecaster.__init__).parameters)[1:]

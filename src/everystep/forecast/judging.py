@@ -18,7 +18,7 @@ from everystep.forecast.metrics import error_by_step, figures
 from everystep.forecast.parts import count_origins, test_windows, train_windows, valid_windows
 from everystep.forecast.results import Evaluation, Fan, Score
 from everystep.forecast.search import MOST_VALID
-from everystep.forecast.task import Clock, OutOfTime, Task
+from everystep.forecast.task import Clock, OutOfTimeError, Task
 from everystep.forecast.threads import one_thread
 
 Array = NDArray[Any]
@@ -66,7 +66,7 @@ def methods(fit: Fit) -> dict[str, Method]:
     seasonal = {"seasonal naive": naive.seasonal_naive} if fit.fitted.shape.season > 1 else {}
     drift = "seasonal naive with drift" if seasonal else "last value with drift"
     return {
-        OURS: lambda task, clock: fit.fitted.forecast(task.test),
+        OURS: lambda task, _: fit.fitted.forecast(task.test),
         "Model 2 (linear)": neural.model2(fit.start),
         "Model 1 (feed-forward)": neural.model1,
         "last value": naive.last_value,
@@ -77,7 +77,7 @@ def methods(fit: Fit) -> dict[str, Method]:
     }
 
 
-def judge(task: Task, contest: Mapping[str, Method], spent: Mapping[str, float] = {}) -> Judged:  # noqa: B006
+def judge(task: Task, contest: Mapping[str, Method], spent: Mapping[str, float] = {}) -> Judged:
     """Let every method forecast from every origin.
 
     Args:
@@ -94,7 +94,7 @@ def judge(task: Task, contest: Mapping[str, Method], spent: Mapping[str, float] 
         try:
             with one_thread():
                 forecast = method(task, Clock(TIME_LIMIT))
-        except OutOfTime:
+        except OutOfTimeError:
             scores.append(_failed(name, task, time.perf_counter() - began, f"stopped after {TIME_LIMIT:.0f} s"))
             continue
         except (ValueError, np.linalg.LinAlgError, NotImplementedError) as error:
@@ -102,7 +102,9 @@ def judge(task: Task, contest: Mapping[str, Method], spent: Mapping[str, float] 
             continue
         seconds = time.perf_counter() - began + spent.get(name, 0.0)
         forecasts[name] = forecast
-        scores.append(Score(name, **figures(forecast, task), seconds=seconds, error_by_step=error_by_step(forecast, task)))
+        scores.append(
+            Score(name, **figures(forecast, task), seconds=seconds, error_by_step=error_by_step(forecast, task))
+        )
     return Judged(task, forecasts, tuple(scores))
 
 

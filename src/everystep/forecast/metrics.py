@@ -14,7 +14,7 @@ from everystep.forecast.task import Task
 Array = NDArray[Any]
 
 
-def figures(forecast: Array, task: Task) -> dict[str, float]:
+def figures(forecast: Array, task: Task) -> dict[str, Any]:
     """Judge one method's forecasts on the test windows.
 
     Each figure is the mean over the rows, as utilsforecast gives it for each; a row whose past repeats itself
@@ -85,6 +85,6 @@ def _losses() -> Any:
         from utilsforecast import losses
     except ModuleNotFoundError as error:
         raise MissingExtraError(
-            "forecast: the figures come from utilsforecast, which is not installed: pip install everystep[forecast]."
+            "forecast: the figures come from utilsforecast, which is not installed: pip install utilsforecast."
         ) from error
     return losses

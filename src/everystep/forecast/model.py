@@ -20,10 +20,11 @@ class RecurrentForecaster(nn.Module):
     .. math::
         \hat y = c + A\,w + b + r \cdot V\, y(T), \qquad y(T) = \mathrm{unroll}(\mathrm{cell}, x(1), \dots, x(T))
 
-    The window w is told against its reference, so that the level of a series never matters. c is the centre (nothing, or the
-    last season), A and b are Model 2, and each x(t) is one segment of the window, scaled by the size r of the window. Columns known
-    ahead act twice: through a regression that is taken out of the window and put back at each horizon, and through
-    a small network on the cell's last output. V starts at zero, so that the untrained forecaster is Model 2.
+    The window w is told against its reference, so that the level of a series never matters. c is the centre (nothing,
+    or the last season), A and b are Model 2, and each x(t) is one segment of the window, scaled by the size r of the
+    window. Columns known ahead act twice: through a regression that is taken out of the window and put back at each
+    horizon, and through a small network on the cell's last output. V starts at zero, so that the untrained
+    forecaster is Model 2.
 
     Args:
         shape: Sizes and centre.
@@ -60,7 +61,7 @@ class RecurrentForecaster(nn.Module):
                 nn.init.zeros_(layer.bias)
 
     def forward(self, window: Window) -> Tensor:
-        """Forecast: (batch, horizon, 3), the 10 % quantile, the point forecast and the 90 % quantile, never crossing."""
+        """Forecast (batch, horizon, 3): the 10 % quantile, the point and the 90 % quantile, never crossing."""
         size = self._size(window)
         unrolled = self.unroll(window)
         paths = self.readout(self.dropout(unrolled.y[-1])).unflatten(-1, (self.shape.horizon, 3))

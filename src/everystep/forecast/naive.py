@@ -13,17 +13,17 @@ from everystep.forecast.windows import Windows
 Array = NDArray[Any]
 
 
-def last_value(task: Task, clock: Clock) -> Array:
+def last_value(task: Task, _: Clock) -> Array:
     """Forecast the last value for every step."""
     return with_band(_seasonal(task.test, 1), _seasonal(task.valid, 1), task)
 
 
-def seasonal_naive(task: Task, clock: Clock) -> Array:
+def seasonal_naive(task: Task, _: Clock) -> Array:
     """Forecast the value one season before."""
     return with_band(_seasonal(task.test, task.season), _seasonal(task.valid, task.season), task)
 
 
-def seasonal_naive_with_drift(task: Task, clock: Clock) -> Array:
+def seasonal_naive_with_drift(task: Task, _: Clock) -> Array:
     """Forecast the value one season before, moved on by the mean step of the whole history."""
     season = task.season
     return with_band(_drifting(task.test, season), _drifting(task.valid, season), task)

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from everystep.baselines import FeedForward
+from everystep.forecast.batches import WindowBatches, batch_size_for
 from everystep.forecast.fitted import in_batches
 from everystep.forecast.start import Start, predict_start
 from everystep.forecast.task import Clock, Task, with_band
 from everystep.forecast.windows import Window, Windows
 from everystep.train import Settings, train
-from everystep.forecast.batches import WindowBatches, batch_size_for
 
 Array = NDArray[Any]
 
@@ -48,7 +48,7 @@ def model1(task: Task, clock: Clock) -> Array:
 def model2(start: Start) -> Any:
     """Give the judge that forecasts by a linear function of the window, already solved."""
 
-    def judge(task: Task, clock: Clock) -> Array:
+    def judge(task: Task, _: Clock) -> Array:
         points = [w.restore(predict_start(start, w)) for w in (task.test, task.valid)]
         return with_band(points[0], points[1], task)
 

@@ -21,7 +21,9 @@ from everystep.train import SavedModel, load_model, save_model
 KIND = "forecaster"
 
 
-def save(directory: str | Path, fitted: Fitted, known: Panel, settings: dict[str, Any], metrics: dict[str, Any]) -> None:
+def save(
+    directory: str | Path, fitted: Fitted, known: Panel, settings: dict[str, Any], metrics: dict[str, Any]
+) -> None:
     """Save everything that forecasting needs, the last window of each series included.
 
     Args:

@@ -73,7 +73,9 @@ def fit_scaling(rows: Rows, train: Array, season: int) -> Scaling:
     """
     parts = [rows.row(i)[: train[i] or None] for i in range(len(rows))]
     mean, scale = np.array([_mean_and_scale(part, season) for part in parts]).T
-    seen = [rows.covariates[s : s + n] for s, n in sorted({(rows.covariate_first[i], train[i]) for i in range(len(rows))})]
+    seen = [
+        rows.covariates[s : s + n] for s, n in sorted({(rows.covariate_first[i], train[i]) for i in range(len(rows))})
+    ]
     return Scaling(rows.names, mean, scale, *_columns(np.concatenate(seen)), *_columns(rows.static))
 
 

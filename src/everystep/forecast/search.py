@@ -24,7 +24,7 @@ MOST_VALID = 4_000
 
 
 def choose_shape(
-    rows: Rows, scaling: Scaling, split: Split, sizes: dict[str, int], settings: ForecastSettings
+    rows: Rows, scaling: Scaling, split: Split, sizes: dict[str, Any], settings: ForecastSettings
 ) -> tuple[Shape, Start]:
     """Choose what the settings leave open, and solve Model 2 for it.
 
@@ -65,7 +65,7 @@ def segment_for(window: int, season: int) -> int:
     return segment if 1 < segment <= window // 2 else max(1, window // 8)
 
 
-def _window_candidates(split: Split, sizes: dict[str, int], settings: ForecastSettings) -> list[int]:
+def _window_candidates(split: Split, sizes: dict[str, Any], settings: ForecastSettings) -> list[int]:
     if settings.window is not None:
         return [settings.window]
     season, horizon = sizes["season"], sizes["horizon"]
@@ -76,7 +76,7 @@ def _window_candidates(split: Split, sizes: dict[str, int], settings: ForecastSe
     return sorted(n for n in lengths if n <= room) or [max(1, min(room, season))]
 
 
-def _shapes(window: int, sizes: dict[str, int], settings: ForecastSettings) -> list[Shape]:
+def _shapes(window: int, sizes: dict[str, Any], settings: ForecastSettings) -> list[Shape]:
     segment = settings.segment or segment_for(window, sizes["season"])
     shape = Shape(window=window, segment=min(segment, window), **sizes)
     if settings.centre is not None:

@@ -52,10 +52,13 @@ class Shape:
         if self.centre not in CENTRES:
             raise unknown("Shape", "centre", self.centre, CENTRES)
         if self.segment > self.window:
-            raise ArgumentError(f"Shape: segment is {self.segment} and window {self.window}; a segment lies in a window.")
+            raise ArgumentError(
+                f"Shape: segment is {self.segment} and window {self.window}; a segment lies in a window."
+            )
         if self.centre == "seasonal" and self.window < self.season:
             raise ArgumentError(
-                f"Shape: centre is seasonal, season {self.season} and window {self.window}; the window has to hold a season."
+                f"Shape: centre is seasonal, season {self.season} and window {self.window}; "
+                "the window has to hold a season."
             )
 
     @property

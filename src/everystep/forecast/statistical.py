@@ -109,5 +109,5 @@ def _statsmodels(module: str) -> Any:
         return import_module(module)
     except ModuleNotFoundError as error:
         raise MissingExtraError(
-            "forecast: Theta and ETS come from statsmodels, which is not installed: pip install everystep[forecast]."
+            "forecast: Theta and ETS come from statsmodels, which is not installed: pip install statsmodels."
         ) from error

@@ -15,7 +15,7 @@ from everystep.forecast.windows import Windows
 Array = NDArray[Any]
 
 
-class OutOfTime(Exception):
+class OutOfTimeError(Exception):
     """A method used up its time. Never leaves this room."""
 
 
@@ -32,9 +32,9 @@ class Clock:
     began: float = field(default_factory=time.perf_counter)
 
     def check(self, *_: Any) -> None:
-        """Raise ``OutOfTime`` once the limit has passed."""
+        """Raise ``OutOfTimeError`` once the limit has passed."""
         if time.perf_counter() - self.began > self.seconds:
-            raise OutOfTime
+            raise OutOfTimeError
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -51,6 +52,7 @@ def test_the_page_of_one_item_comes_with_its_picture_and_figures(tmp_path):
     code, out, _ = tour("--only", "N6", "--out", tmp_path / "lecture")
     assert (code, out) == (0, "")
     assert sorted(path.name for path in (tmp_path / "lecture").iterdir()) == ["n6.svg", "tour.html", "tour.json"]
+    ET.fromstring((tmp_path / "lecture" / "n6.svg").read_text(encoding="utf-8"))  # one well-formed document
 
 
 @pytest.mark.parametrize(

@@ -62,10 +62,8 @@ def picture(
 
 
 def standing_alone(drawing: Markup) -> str:
-    """Give an SVG element what it took from its page: a font, and white paper."""
-    head, body = str(drawing).split(">", 1)
-    font = "system-ui, Segoe UI, Roboto, Helvetica, Arial, sans-serif"
-    return f'{head} font-family="{font}" style="background:white">{body}\n'
+    """Give an SVG element the white paper that it had from its page."""
+    return str(drawing).replace("<svg ", '<svg style="background:white" ', 1) + "\n"
 
 
 def side_by_side(

@@ -47,15 +47,28 @@ def plot_area(figure: Figure, *where: Any, title: str = "", marked: bool = False
     axes.grid(axis="y", color=colour("rule"), linewidth=0.8)
     axes.set_axisbelow(True)
     if title:
-        axes.set_title(
-            fit(title, figure.bbox.width / TEXT - 6), loc="left", color=colour("quiet"), pad=28 if marked else 10
-        )
+        _set_title(axes, fit(title, figure.bbox.width / TEXT - 1), above=25 if marked else 7)
     return axes
+
+
+def _set_title(axes: Axes, text: str, above: int) -> None:
+    """Set a title at the left edge of the picture, where page and tick labels begin; the axes keep room for it."""
+    axes.set_title(" ", pad=above)
+    title = axes.annotate(
+        text,
+        (0, 1),
+        (3, above),
+        xycoords=("figure fraction", "axes fraction"),
+        textcoords="offset points",
+        color=colour("quiet"),
+        annotation_clip=False,
+    )
+    title.set_in_layout(False)
 
 
 def name_below(axes: Axes, text: str) -> None:
     """Say what the bottom axis measures."""
-    axes.set_xlabel(fit(text, axes.figure.bbox.width / TEXT - 8), color=colour("quiet"), labelpad=5)
+    axes.set_xlabel(fit(text, min(30.0, axes.figure.bbox.width / TEXT - 8)), color=colour("quiet"), labelpad=5)
 
 
 def draw_mark(axes: Axes, mark: Mark) -> None:
@@ -89,7 +102,7 @@ def log_ticks(axis: Axis) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     low, high = axis.get_view_interval()
-    subs = (1.0, 2.0, 5.0) if high < 200 * low else (1.0,)
+    subs = (1.0, 2.0, 5.0) if high < 30 * low else (1.0,)
     axis.set_major_locator(LogLocator(subs=subs, numticks=7))
     axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value, [0.0, value])))
     axis.set_minor_formatter(NullFormatter())

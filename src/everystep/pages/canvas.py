@@ -40,7 +40,7 @@ class Screen:
 
 
 WIDE = Screen("wide", 720, 7, 17)
-NARROW = Screen("narrow", 342, 5, 9.5)
+NARROW = Screen("narrow", 342, 5, 10.5)
 
 Paint = Callable[["Figure", Screen], None]
 

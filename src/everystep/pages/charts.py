@@ -87,7 +87,7 @@ def line_chart(
         marks: Upright hairlines.
         y_name: What the upright axis measures.
         x_name: What the bottom axis measures.
-        log: True for a logarithmic upright axis, where every value is above 0.
+        log: True for a logarithmic upright axis, where every value is above 0 and they span more than a power of ten.
         heights: Pixels of the wide and the narrow drawing.
         heading: A line above the picture.
         caption: Text under it.
@@ -164,7 +164,7 @@ def set_scale(axes: Axes, values: Sequence[Array], *, log: bool = False) -> None
     found = np.concatenate([np.asarray(v, dtype=float) for v in values])
     found = found[np.isfinite(found)]
     low, high = (found.min(), found.max()) if len(found) else (0.0, 1.0)
-    if log and low > 0 and high > 2 * low:
+    if log and low > 0 and high > 10 * low:
         axes.set_yscale("log")
         axes.set_ylim(low / (high / low) ** 0.06, high * (high / low) ** 0.06)
         log_ticks(axes.yaxis)
@@ -173,7 +173,7 @@ def set_scale(axes: Axes, values: Sequence[Array], *, log: bool = False) -> None
         _flat(axes, (low + high) / 2)
         return
     axes.set_ylim(low - 0.06 * (high - low), high + 0.06 * (high - low))
-    number_ticks(axes.yaxis, 5)
+    number_ticks(axes.yaxis, min(5, int(axes.figure.bbox.height / 45)))
 
 
 def _flat(axes: Axes, value: float) -> None:

@@ -59,6 +59,8 @@ def _em(character: str) -> float:
     """Bound a letter's width in the fonts of browsers, in units of the font size."""
     if unicodedata.east_asian_width(character) in {"W", "F"} or character in "WMmw@%…":
         return 1.05
+    if character in "iljtfrI.,:;'|!()[]- ":
+        return 0.42
     return 0.85 if character.isupper() or character in "<>+=#&~" else 0.66
 
 

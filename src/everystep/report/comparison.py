@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from everystep.forecast.results import Evaluation, Score
 from everystep.pages import Column, Dot, Line, Mark, Markup, dot_chart, label, line_chart, number, table
 from everystep.report.ranking import OWN, measure, ranked
 
-MOST_LINES = 7
+MOST_RIVALS = 4  # as many as there are dashes
 MOST_POINTS = 120
 PROMISED = 0.8  # what the band is meant to hold
 _DASHES = ("solid", "dashed", "dotted", "dashdot")
@@ -37,7 +37,7 @@ def _ranking(evaluation: Evaluation) -> Markup:
     if not shown:
         return Markup("")
     largest = max(error(score) for score in shown)
-    one = Mark(1.0, "1: as last season") if name == "MASE" and largest > 1 else None
+    one = Mark(1.0, "as last season") if name == "MASE" and largest > 1 else None
     return dot_chart(
         [Dot(s.method, error(s), number(error(s)), role="forecast" if s.method == OWN else "baseline") for s in shown],
         title=f"{name} by method",
@@ -73,7 +73,9 @@ def _remarks(evaluation: Evaluation) -> Markup:
 
 
 def _by_step(evaluation: Evaluation) -> Markup:
-    shown = [score for score in ranked(evaluation) if not score.failed and len(score.error_by_step) > 1][:MOST_LINES]
+    drawable = [score for score in ranked(evaluation) if not score.failed and len(score.error_by_step) > 1]
+    rivals = [score for score in drawable if score.method != OWN][:MOST_RIVALS]
+    shown = [score for score in drawable if score.method == OWN or score in rivals]
     if not shown:
         return Markup("")
     length = block_length(evaluation.horizon)
@@ -87,8 +89,15 @@ def _by_step(evaluation: Evaluation) -> Markup:
         x_name="steps ahead",
         log=bool(len(errors)) and bool(errors.max() > 20 * errors.min()),
         heading="How the error grows with the distance",
-        caption="" if length == 1 else f"Each point is the mean over {length} steps.",
+        caption=" ".join(_said(length, left_out=len(drawable) - len(shown))),
     )
+
+
+def _said(length: int, left_out: int) -> Iterator[str]:
+    if left_out:
+        yield f"The {left_out} methods with larger errors are left out."
+    if length > 1:
+        yield f"Each point is the mean over {length} steps."
 
 
 def _step_lines(scores: Sequence[Score]) -> list[Line]:
@@ -127,7 +136,13 @@ def _percents(shares: Sequence[float | None]) -> list[str]:
 
 
 def _seconds(values: Sequence[float | None]) -> list[str]:
-    return ["–" if v is None or not _known(v) else f"{v:,.0f}" if v >= 9.95 else f"{v:.1f}" for v in values]
+    return ["–" if v is None or not _known(v) else _second(v) for v in values]
+
+
+def _second(value: float) -> str:
+    if value < 0.05:
+        return "< 0.1"
+    return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}"
 
 
 def _known(value: object) -> bool:

@@ -81,7 +81,8 @@ def fan_chart(fan: Fan, evaluation: Evaluation, rival: str | None, heights: tupl
 
 
 def _heading(fan: Fan) -> str:
-    return f"{label(fan.id, 50)}, from {_time(fan.history_times[-1])}"
+    origin = _time(fan.history_times[-1])
+    return f"From {origin}" if fan.id == fan.target else f"{label(fan.id, 50)}, from {origin}"
 
 
 def _alt(fan: Fan) -> str:

@@ -88,7 +88,8 @@ def _read(view: GateView, steps: int) -> Line:
     """Lay the values read over the steps of the cell that read them."""
     values = view.window[-steps * view.segment :]
     places = steps + 0.5 - (np.arange(len(values))[::-1] + 0.5) / view.segment
-    return Line(f"{view.target} of {label(view.id, 24)}", places, values, role="truth")
+    name = view.target if view.id == view.target else f"{view.target} of {label(view.id, 24)}"
+    return Line(name, places, values, role="truth")
 
 
 def _words(kind: str, gated: bool) -> str:

@@ -58,17 +58,18 @@ def write(results: FitResult, path: str | Path) -> Path:
 
 def _opening(results: FitResult) -> Markup:
     judged = results.evaluation
-    span = f"held back from {judged.first} to {judged.last}"
     return Markup(
         '<header>\n<p class="eyebrow">everystep · forecast report</p>\n<h1>{title}</h1>\n'
-        '<p class="lede">{verdict}</p>\n<p class="small quiet">{count}, {ahead}, {origins}, {span}.</p>\n</header>'
+        '<p class="lede">{verdict}</p>\n<p class="small quiet">{count}, {ahead}, {origins}, '
+        'held back from <span class="whole">{first}</span> to <span class="whole">{last}</span>.</p>\n</header>'
     ).format(
         title=label(results.title, 90),
         verdict=label(judged.verdict, 400),
         count=_count(judged.series, "series", "series"),
         ahead=_count(judged.horizon, "step ahead", "steps ahead"),
         origins=_count(judged.origins, "origin each", "origins each"),
-        span=label(span, 80),
+        first=label(judged.first, 24),
+        last=label(judged.last, 24),
     )
 
 

@@ -14,28 +14,41 @@ def training_section(curves: Curves) -> Markup:
     """Show the loss over the epochs beside that of Model 2, where training starts."""
     if not len(curves.epochs):
         return Markup("")
+    charts = [_validation(curves), _training(curves)] if len(curves.epochs) > 1 else []
     return Markup("<section>\n<h2>How it was trained</h2>\n<p>{}</p>\n{}</section>").format(
-        _words(curves), _chart(curves) if len(curves.epochs) > 1 else ""
+        _words(curves), Markup("").join(charts)
     )
 
 
-def _chart(curves: Curves) -> Markup:
+def _validation(curves: Curves) -> Markup:
+    lines = [Line("validation", curves.epochs, curves.validation, role="forecast", weight=2.2)]
+    if math.isfinite(curves.start):
+        lines.insert(0, Line("Model 2", curves.epochs, np.full(len(curves.epochs), curves.start), dash="dotted"))
     return line_chart(
-        _lines(curves),
+        lines,
         marks=[Mark(curves.best, f"kept: epoch {curves.best}")],
-        title="Loss by epoch",
-        alt=f"Validation loss from {number(curves.validation[0])} to {number(np.nanmin(curves.validation))}.",
-        y_name="loss",
-        x_name="epoch",
+        title="Validation loss by epoch",
+        alt=f"From {number(curves.validation[0])} to {number(np.nanmin(curves.validation))} at its lowest.",
+        y_name="validation loss",
+        heights=(250, 230),
         log=True,
     )
 
 
-def _lines(curves: Curves) -> list[Line]:
-    lines = [Line("training", curves.epochs, curves.train)]
-    if math.isfinite(curves.start):
-        lines.insert(0, Line("Model 2", curves.epochs, np.full(len(curves.epochs), curves.start), dash="dotted"))
-    return [*lines, Line("validation", curves.epochs, curves.validation, role="forecast", weight=2.2)]
+def _training(curves: Curves) -> Markup:
+    """Draw the training loss apart: dropout and another stretch of the data give it another scale."""
+    known = curves.train[np.isfinite(curves.train)]
+    if not len(known):
+        return Markup("")
+    return line_chart(
+        [Line("", curves.epochs, curves.train)],
+        title="Training loss by epoch",
+        alt=f"From {number(known[0])} to {number(known[-1])}.",
+        y_name="training loss",
+        x_name="epoch",
+        heights=(170, 170),
+        log=True,
+    )
 
 
 def _words(curves: Curves) -> str:

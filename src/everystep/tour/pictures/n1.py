@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from everystep.pages import Screen, colour, number, plot_area
+from everystep.pages import Screen, colour, number
 from everystep.tour.item import Item
-from everystep.tour.pictures.picture import Picture, number_axes, picture, powers_of_ten, say, side_by_side
+from everystep.tour.pictures.picture import Picture, number_axes, panel, picture, powers_of_ten, say, side_by_side
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +42,7 @@ def pictures(item: Item) -> list[Picture]:
 
 def _lengths(figure: Figure, screen: Screen, data: Mapping[str, Any]) -> None:
     left, right = side_by_side(figure, screen, 2)
-    counts = plot_area(figure, left, title="parameters")
+    counts = panel(figure, left, "parameters")
     lengths, tied = data["lengths"], data["parameters"]
     untied = [t * n for t, n in zip(lengths, tied, strict=True)]
     _against_length(counts, lengths, untied, "baseline", dash=(0, (4, 3)))
@@ -52,7 +52,7 @@ def _lengths(figure: Figure, screen: Screen, data: Mapping[str, Any]) -> None:
     say(counts, lengths[0], tied[0], f"tied: {number(tied[0])}", "W", xytext=(4, -16))
     say(counts, lengths[1], untied[1], "untied copies", "baseline", xytext=(-8, 14), ha="right")
     counts.set_ylim(tied[0] / 12, untied[-1] * 4)
-    errors = plot_area(figure, right, title="mean squared error")
+    errors = panel(figure, right, "mean squared error")
     _against_length(errors, lengths, data["mse"], "forecast")
     errors.axhline(3, color=colour("baseline"), linestyle=(0, (4, 3)), linewidth=1.4)
     errors.set_yscale("log")
@@ -73,7 +73,7 @@ def _against_length(axes: Axes, lengths: list[int], values: list[float], role: s
 
 
 def _gradient(figure: Figure, screen: Screen, data: Mapping[str, Any]) -> None:
-    axes = plot_area(figure, title="gradient of one entry of W")
+    axes = panel(figure, 111, "gradient of one entry of W")
     copies, whole = data["untied"], data["tied"]
     steps = list(range(1, len(copies) + 1))
     axes.bar(steps, copies, width=0.6, color=colour("baseline"), zorder=2)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from everystep.pages import Screen, colour, number, plot_area
+from everystep.pages import Screen, colour, number
 from everystep.tour.item import Item
-from everystep.tour.pictures.picture import Picture, number_axes, picture, say, side_by_side
+from everystep.tour.pictures.picture import Picture, number_axes, panel, picture, say, side_by_side
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +36,7 @@ def _paint(figure: Figure, screen: Screen, data: Mapping[str, Any]) -> None:
 
 
 def _plane(figure: Figure, screen: Screen, where: Any, run: Mapping[str, Any]) -> None:
-    axes = plot_area(figure, where, title="autonomous: s₂ over s₁")
+    axes = panel(figure, where, "autonomous: s₂ over s₁")
     axes.plot(*zip(*run["closed_form"], strict=True), color=colour("W"), linewidth=1.2, zorder=2)
     axes.plot(
         *zip(*run["computed"], strict=True), "o", color=colour("forecast"), markersize=4.5, zorder=3, clip_on=False
@@ -48,7 +48,7 @@ def _plane(figure: Figure, screen: Screen, where: Any, run: Mapping[str, Any]) -
 
 
 def _over_time(figure: Figure, screen: Screen, where: Any, run: Mapping[str, Any]) -> None:
-    axes = plot_area(figure, where, title="driven: s₁ and s₂ over t")
+    axes = panel(figure, where, "driven: s₁ and s₂ over t")
     steps = range(len(run["computed"]))
     for part, role in ((0, "W"), (1, "V")):
         axes.plot(steps, [s[part] for s in run["closed_form"]], color=colour(role), linewidth=1.2, zorder=2)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from everystep.pages import Screen, colour, plot_area
+from everystep.pages import Screen, colour
 from everystep.tour.item import Item
-from everystep.tour.pictures.picture import Picture, number_axes, picture, powers_of_ten, say, side_by_side
+from everystep.tour.pictures.picture import Picture, number_axes, panel, picture, powers_of_ten, say, side_by_side
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +44,7 @@ def pictures(item: Item) -> list[Picture]:
 def _shift(figure: Figure, screen: Screen, data: Mapping[str, Any]) -> None:
     panels = (("largest unit of s(t)", "state_log10"), (f"∂s({data['steps']}) / ∂s(t), its norm", "gradient_log10"))
     for where, (title, key) in zip(side_by_side(figure, screen, 2), panels, strict=True):
-        axes = plot_area(figure, where, title=title)
+        axes = panel(figure, where, title)
         for sigma, values in data[key].items():
             axes.plot(range(len(values)), values, color=colour(ROLES[sigma]), linewidth=1.8, zorder=3, clip_on=False)
             middle = len(values) // 2
@@ -57,7 +57,7 @@ def _shift(figure: Figure, screen: Screen, data: Mapping[str, Any]) -> None:
 def _random(figure: Figure, screen: Screen, runs: Mapping[str, Sequence[Sequence[float]]]) -> None:
     highest = max(max(run) for many in runs.values() for run in many)
     for where, (sigma, many) in zip(side_by_side(figure, screen, 2), runs.items(), strict=True):
-        axes = plot_area(figure, where, title=f"{NAMES[sigma]}: ‖s(t)‖")
+        axes = panel(figure, where, f"{NAMES[sigma]}: ‖s(t)‖")
         axes.axhspan(-6, 2, color=colour("rule"), alpha=0.3, linewidth=0, zorder=0)
         for run in many:
             axes.plot(range(len(run)), run, color=colour(ROLES[sigma]), linewidth=1.0, alpha=0.75, zorder=2)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from everystep.pages import WIDE, Column, Markup, Screen, colour, name_below, number, number_ticks, plot_area, table
+from everystep.pages import WIDE, Column, Markup, Screen, colour, name_below, number, number_ticks, table
 from everystep.tour.item import Item
-from everystep.tour.pictures.picture import Picture, picture, sample_key
+from everystep.tour.pictures.picture import Picture, panel, picture, sample_key
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,7 +38,7 @@ def _paint(figure: Figure, screen: Screen, data: Mapping[str, Any]) -> None:
     columns = 2 if screen == WIDE else 1
     grid = figure.add_gridspec(4 // columns, columns, wspace=0.08)
     for place, (key, title) in enumerate(PANELS.items()):
-        axes = plot_area(figure, grid[place // columns, place % columns], title=title)
+        axes = panel(figure, grid[place // columns, place % columns], title)
         run = data[key]
         steps = range(1, len(run["target"]) + 1)
         axes.plot(steps, run["target"], "o", markersize=7, markerfacecolor="none", color=colour("truth"), zorder=4)

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from everystep.pages import Column, Markup, Screen, colour, name_below, number_ticks, plot_area, table
+from everystep.pages import Column, Markup, Screen, colour, name_below, number_ticks, table
 from everystep.tour.item import Item
-from everystep.tour.pictures.picture import Picture, number_axes, picture, sample_key, side_by_side
+from everystep.tour.pictures.picture import Picture, number_axes, panel, picture, sample_key, side_by_side
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,8 +56,8 @@ def pictures(item: Item) -> list[Picture]:
 
 def _side_by_side(figure: Figure, screen: Screen, data: Mapping[str, Any]) -> None:
     left, right = side_by_side(figure, screen, 2)
-    _series(plot_area(figure, left, title=f"x = {_short(data['x'])}"), screen, data)
-    _series(plot_area(figure, right, title="independent x ~ N(0, 1)"), screen, data["random"])
+    _series(panel(figure, left, f"x = {_short(data['x'])}"), screen, data)
+    _series(panel(figure, right, "independent x ~ N(0, 1)"), screen, data["random"])
 
 
 def _series(axes: Axes, screen: Screen, run: Mapping[str, Any]) -> None:
@@ -74,7 +74,7 @@ def _series(axes: Axes, screen: Screen, run: Mapping[str, Any]) -> None:
 
 def _triangle(figure: Figure, screen: Screen, alphas: Sequence[Sequence[float]]) -> None:
     size = len(alphas)
-    axes = plot_area(figure, title="row t, column k: α of x(k)")
+    axes = panel(figure, 111, "row t, column k: α of x(k)")
     for row, values in enumerate(alphas, start=1):
         for k, alpha in enumerate(values, start=1):
             if abs(alpha) > 0.005:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from everystep.pages import Markup, Screen, colour, name_below, plot_area
+from everystep.pages import Markup, Screen, colour, name_below
 from everystep.tour.item import Item
-from everystep.tour.pictures.picture import Picture, picture
+from everystep.tour.pictures.picture import Picture, panel, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,7 +74,7 @@ def _paint(figure: Figure, screen: Screen, shown: Mapping[str, Any], strips: Seq
 
 
 def _strip(figure: Figure, where: Any, shown: Mapping[str, Any], title: str) -> Axes:
-    axes = plot_area(figure, where, title=title)
+    axes = panel(figure, where, title)
     steps = _steps(shown)
     for t, written, read in zip(steps, shown["write"], shown["read"], strict=True):
         if written or read:

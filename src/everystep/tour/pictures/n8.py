@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from everystep.pages import WIDE, Screen, colour, name_below, number_ticks, plot_area
+from everystep.pages import WIDE, Screen, colour, name_below, number_ticks
 from everystep.tour.item import Item
 from everystep.tour.pictures.diagram import arrow, node, sheet, word
-from everystep.tour.pictures.picture import Picture, picture
+from everystep.tour.pictures.picture import Picture, panel, picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,7 +77,7 @@ def _two_directions(figure: Figure, screen: Screen) -> None:
 
 
 def _errors(figure: Figure, screen: Screen, errors: dict[str, list[float]]) -> None:
-    axes = plot_area(figure, title="mean squared error")
+    axes = panel(figure, 111, "mean squared error")
     steps = list(range(1, len(errors["one_direction"]) + 1))
     axes.plot(steps, errors["one_direction"], "o", color=colour("baseline"), markersize=6, clip_on=False)
     axes.plot(steps, errors["two_directions"], "o", color=colour("forecast"), markersize=6, clip_on=False, zorder=4)
@@ -111,7 +111,7 @@ def _seq2seq(figure: Figure, screen: Screen, read: Sequence[int], said: Sequence
 
 
 def _lengths(figure: Figure, screen: Screen, shares: dict[str, float], longest: int) -> None:  # noqa: ARG001
-    axes = plot_area(figure, title="share of sequences")
+    axes = panel(figure, 111, "share of sequences")
     lengths = [int(n) for n in shares]
     axes.axvspan(longest + 0.5, lengths[-1] + 0.5, color=colour("rule"), alpha=0.35, linewidth=0, zorder=0)
     axes.bar(lengths, list(shares.values()), width=0.62, color=colour("forecast"), zorder=3)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from everystep.pages import NARROW, WIDE, Markup, Screen, colour, figure_of, name_below, number_ticks, svg
+from everystep.pages import NARROW, WIDE, Markup, Screen, colour, figure_of, name_below, number_ticks, plot_area, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,6 +75,13 @@ def side_by_side(
         return [grid[0, place] for place in range(count)]
     grid = figure.add_gridspec(count, 1, hspace=0.06)
     return [grid[place, 0] for place in range(count)]
+
+
+def panel(figure: Figure, where: Any, title: str) -> Axes:
+    """Add axes in the house style with a title at their own left edge, since others may stand beside them."""
+    axes = plot_area(figure, where)
+    axes.set_title(title, loc="left", color=colour("quiet"), pad=10)
+    return axes
 
 
 def number_axes(axes: Axes, screen: Screen, x_name: str, *, count: int = 4, whole: bool = True) -> None:

@@ -82,7 +82,7 @@ def most_lags(T: int, B: int, inputs: int, outputs: int, columns: int = 130) -> 
     return most, most < wanted
 
 
-def choose_lags(R: Array, rows: int, most: int, inputs: int, outputs: int) -> int:
+def choose_lags(R: Array, rows: int, most: int, inputs: int, outputs: int) -> tuple[int, bool]:
     """Choose p by the Bayesian information criterion; the triangle of the most lags knows the residual of every p.
 
     Args:
@@ -91,13 +91,18 @@ def choose_lags(R: Array, rows: int, most: int, inputs: int, outputs: int) -> in
         most: The largest p.
         inputs: Features of x.
         outputs: Features of y.
+
+    Returns:
+        p, and whether there is noise: whether the residual at p is more than rounding.
     """
-    scores = []
+    scores, largest = [], []
     for lags in range(most + 1):
         columns = columns_of(lags, inputs, outputs)
         variances = np.linalg.svd(R[columns:, -outputs:], compute_uv=False) ** 2 / rows + ROUNDING**2
         scores.append(rows * np.log(variances).sum() + np.log(rows) * columns * outputs)
-    return int(np.argmin(scores))
+        largest.append(variances[0])
+    best = int(np.argmin(scores))
+    return best, bool(largest[best] > 2 * ROUNDING**2)
 
 
 def fit_observer(x: Array, y: Array, lags: int) -> Observer:

@@ -116,7 +116,7 @@ def _lags(series: Series, state_size: int | None) -> int:
             "Give more steps or sequences."
         )
     R = triangle(lagged_rows(series.x, series.y, most))
-    lags = choose_lags(R, (T - most) * B, most, inputs, outputs)
+    lags, noisy = choose_lags(R, (T - most) * B, most, inputs, outputs)
     needed = 0 if state_size is None else -(-(state_size - inputs) // outputs)
     if needed > most:
         raise ArgumentError(
@@ -128,6 +128,8 @@ def _lags(series: Series, state_size: int | None) -> int:
             f"identify: {have}: too short to show the state size. The fit still improves at {most} lags, the most that "
             "the data allow, so longer memory can't be ruled out. Give more steps or sequences, or state_size."
         )
+    if noisy:  # a memory that fades slowly shows too little in each further lag for the criterion to take all of it
+        lags = min(most, lags + lags // 4 + 1)
     lags = max(lags, needed)
     _check_excitation(R, min(most, 2 * lags + 1), inputs, outputs)
     return lags

@@ -22,7 +22,7 @@ def tour(
 ) -> None:
     """Go through the notes N1-N8: compute every figure, draw every picture, write one page.
 
-    Takes about a minute and a half on two cores. The page can be shown to a class: arrow keys go from item to item.
+    Takes about a minute on two cores. The page can be shown to a class: arrow keys go from item to item.
     """
     from everystep.tour.run import NOTES_X, chosen, go_through, parsed_x
     from everystep.tour.write import checked_directory, figures_json, write_tour

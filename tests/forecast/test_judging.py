@@ -124,6 +124,9 @@ def test_the_verdict_says_plainly_who_won() -> None:
         "ETS",
         "ETS wins: MASE 1.000; everystep has 1.100, 10.0% more.",
     )
+    level = verdict((row("everystep", 0.5), row("Model 2 (linear)", 0.500001), row("ETS", 1.0)))
+    assert level[0] == "Model 2 (linear)"
+    assert "recurrence adds nothing here" in level[1]
 
 
 def test_a_result_holds_what_a_report_needs() -> None:

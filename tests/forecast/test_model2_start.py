@@ -6,6 +6,7 @@ import torch
 
 from everystep.baselines import fit_ridge
 from everystep.data import read_panel
+from everystep.forecast.convincing import gain_in_errors
 from everystep.forecast.fitted import scaled_forecast
 from everystep.forecast.fitting import Fit, fit_forecaster
 from everystep.forecast.model import RecurrentForecaster
@@ -103,3 +104,19 @@ def test_equal_seeds_give_equal_bits_and_others_do_not() -> None:
     one, two, three = (fit(frame(), ForecastSettings(epochs=2, window=14, hidden=8, seed=s)) for s in (1, 1, 2))
     weight = [made.trained.history[-1].loss for made in (one, two, three)]
     assert weight[0] == weight[1] != weight[2]
+
+
+def test_a_gain_within_chance_is_thrown_away_and_said() -> None:
+    made = fit(frame(count=60), ForecastSettings(epochs=2, window=14, hidden=8))
+    assert "needed to tell gain from chance" in made.dropped or "not better" in made.dropped
+    assert made.validation == made.model2
+
+
+def test_gain_is_counted_in_standard_errors_of_blocks() -> None:
+    made = fit(frame())
+    windows = valid_windows(made.rows, made.fitted.scaling, made.fitted.shape, made.split, 100)
+    simple = np.ones((len(windows), 7))
+    gain, blocks = gain_in_errors(simple, 0.5 * simple, windows)
+    assert blocks == len(np.unique(windows.last // 7))
+    assert gain > 1e6  # equal gains everywhere: no spread at all
+    assert gain_in_errors(simple, simple, windows)[0] == 0

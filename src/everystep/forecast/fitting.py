@@ -13,6 +13,7 @@ from everystep.data import Panel
 from everystep.errors import DataError
 from everystep.forecast.batches import WindowBatches, batch_size_for
 from everystep.forecast.calibration import band_factor
+from everystep.forecast.convincing import gain_in_errors, why_not
 from everystep.forecast.fitted import Fitted, scaled_forecast
 from everystep.forecast.loss import forecast_loss
 from everystep.forecast.model import RecurrentForecaster
@@ -23,7 +24,7 @@ from everystep.forecast.scaling import fit_scaling
 from everystep.forecast.search import MOST_VALID, choose_shape
 from everystep.forecast.settings import ForecastSettings
 from everystep.forecast.split import Split, split_by_date, split_by_share
-from everystep.forecast.start import Start
+from everystep.forecast.start import Start, predict_start
 from everystep.forecast.threads import one_thread
 from everystep.forecast.windows import Windows
 from everystep.train import Run, Settings, Trained, train
@@ -56,6 +57,7 @@ class Fit:
         validation: Errors of the forecaster on validation.
         model2: Errors of Model 2 on the same windows.
         trained: How the run went.
+        dropped: Why the recurrent path was thrown away; empty where it was kept.
         settings: With everything that was left open filled in.
     """
 
@@ -67,6 +69,7 @@ class Fit:
     validation: Validation
     model2: Validation
     trained: Trained
+    dropped: str
     settings: Mapping[str, Any]
 
 
@@ -121,8 +124,11 @@ def fit_forecaster(
             run=run,
             progress=progress,
         )
-    if (trained.best_validation or 0.0) >= 1.0:
-        model.load_state_dict(untrained)  # nothing that was learnt holds on validation: Model 2 it is
+    before = predict_start(start, validating) - _targets(validating)
+    after = scaled_forecast(model, validating)[..., 1] - _targets(validating)
+    dropped = why_not(trained.best_validation or 0.0, *gain_in_errors(before, after, validating))
+    if dropped:
+        model.load_state_dict(untrained)  # Model 2 it is
     factor = band_factor(scaled_forecast(model, validating), _targets(validating))
     model.eval()
     return Fit(
@@ -130,10 +136,11 @@ def fit_forecaster(
         rows=rows,
         split=split,
         start=start,
-        curves=_curves(trained),
+        curves=_curves(trained, kept=not dropped),
         validation=_errors(model, validating),
         model2=model2,
         trained=trained,
+        dropped=dropped,
         settings=_told(settings, shape.to_dict(), hidden=hidden, batch_size=batch_size, ridge=start.strength),
     )
 
@@ -185,14 +192,13 @@ def _targets(windows: Windows) -> Any:
     return (windows.truth() - windows.reference[:, None]) / windows.unit[:, None]
 
 
-def _curves(trained: Trained) -> Curves:
+def _curves(trained: Trained, *, kept: bool) -> Curves:
     history = trained.history
-    best = trained.best_epoch or 0
     return Curves(
         epochs=np.array([0, *(epoch.number for epoch in history)]),
         train=np.array([np.nan, *(epoch.loss for epoch in history)]),
         validation=np.array([1.0, *(np.nan if e.validation is None else e.validation for e in history)]),
-        best=best if (trained.best_validation or 0.0) < 1.0 else 0,
+        best=(trained.best_epoch or 0) if kept else 0,
         start=1.0,
     )
 

@@ -30,6 +30,7 @@ TIME_LIMIT = 20.0  # seconds a method may take
 MOST_FANS = 4
 SHOWN_HISTORY = 4  # horizons of the past that a fan shows
 OURS = "everystep"
+LEVEL = 1e-4  # a difference that float32 can make by itself
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,9 @@ def verdict(scores: tuple[Score, ...]) -> tuple[str, str]:
     value = {s.method: getattr(s, measure) for s in ranked}
     first, second = ranked[0].method, ranked[1].method
     name = measure.upper()
+    rival = second if first == OURS else first
+    if abs(value[OURS] - value[rival]) <= LEVEL * value[rival]:
+        return rival, f"{rival} and everystep are level, {name} {value[rival]:.3f}: recurrence adds nothing here."
     if first == OURS:
         gain = 1 - value[first] / value[second] if value[second] else 0.0
         return first, f"everystep is best: {name} {value[first]:.3f}, {gain:.1%} below {second} ({value[second]:.3f})."

@@ -35,7 +35,7 @@ def outcome(fit: Fit, panel: Panel, evaluation: Evaluation, title: str, seconds:
     return FitResult(
         title=title,
         settings=told_settings(fit, panel),
-        notes=panel.notes,
+        notes=(*panel.notes, path_note(fit)),
         evaluation=evaluation,
         curves=fit.curves,
         gates=gate_view(fit, panel),
@@ -44,6 +44,14 @@ def outcome(fit: Fit, panel: Panel, evaluation: Evaluation, title: str, seconds:
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         seconds=seconds,
     )
+
+
+def path_note(fit: Fit) -> str:
+    """Say whether the recurrent path was kept."""
+    if fit.dropped:
+        return f"The recurrent path was left out, so the forecasts are Model 2's: {fit.dropped}."
+    relative = fit.validation.ratio_to(fit.model2)
+    return f"The recurrent path was kept: validation error is {1 - relative:.1%} below Model 2's."
 
 
 def told_settings(fit: Fit, panel: Panel) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
     """A headless Chromium of the machine, driven through playwright."""
     executable = next(filter(None, map(shutil.which, BROWSERS)), None)
     if executable is None:
-        without("no Chromium on this machine (looked for " + ", ".join(BROWSERS) + ")")
+        without_browser("no Chromium on this machine (looked for " + ", ".join(BROWSERS) + ")")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -51,7 +51,7 @@ def shared_data() -> Path:
     """The folder of data sets that lies beside the project."""
     folder = ROOT.parent / "shared" / "data"
     if not folder.is_dir():
-        without("no ../shared/data beside the project")
+        pytest.skip("no ../shared/data beside the project")
     return folder
 
 
@@ -61,8 +61,8 @@ def repository() -> Path:
     return ROOT
 
 
-def without(reason: str) -> NoReturn:
-    """Skip a test that lacks something; where CI=true the lack is a failure."""
+def without_browser(reason: str) -> NoReturn:
+    """Skip a test that lacks a browser; where CI=true the lack is a failure."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"{reason}; with CI=true this test may not be skipped")
     pytest.skip(reason)

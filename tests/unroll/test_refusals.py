@@ -229,6 +229,16 @@ def refused(kind, text, call):
         ),
         (
             errors.ShapeError,
+            "<lambda>: state part state has shape (1, 3); expected (batch=2, 3).",
+            lambda: es.unroll(lambda s, x: (s + x, s), X, torch.zeros(1, 3)),
+        ),
+        (
+            errors.ShapeError,
+            "<lambda>: state part state has shape (); expected (batch=2).",
+            lambda: es.unroll(lambda s, x: (s + x, s), X, torch.zeros(())),
+        ),
+        (
+            errors.ShapeError,
             "teacher_forcing: target has shape (5, 2); expected (time, batch, size).",
             lambda: es.teacher_forcing(torch.zeros(5, 2)),
         ),
@@ -250,6 +260,11 @@ def test_a_bad_call_is_refused_in_these_words(kind, text, call):
             errors.StepError,
             lambda S, h, x: (S(h.double()), h),
             "state part h enters as float32 and leaves as float64; a state keeps its dtype.",
+        ),
+        (
+            errors.StepError,
+            lambda S, h, x: (S(h[:1]), h),
+            "state part h enters as (2, 2) and leaves as (1, 2); a state keeps its shape.",
         ),
         (errors.StepError, lambda S, h, x: S(h), "returned a HState; expected (state, y)."),
         (errors.StepError, lambda S, h, x: None, "returned None; expected (state, y)."),

@@ -98,8 +98,9 @@ class Stepper:
         if not isinstance(new, Tensor):
             raise StepError(f"{self.where}: state part {name} leaves as {_described(new)}; expected a tensor.")
         if new.shape != old.shape:
+            shown = batched if new.shape[:1] == old.shape[:1] else lambda value: tuple(value.shape)
             raise StepError(
-                f"{self.where}: state part {name} enters as {batched(old)} and leaves as {batched(new)}; "
+                f"{self.where}: state part {name} enters as {shown(old)} and leaves as {shown(new)}; "
                 "a state keeps its shape."
             )
         if new.dtype != old.dtype and not torch.is_autocast_enabled(new.device.type):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from everystep.cell import Cell, PartSize, part_shape
 from everystep.engines import Forced
-from everystep.engines.stepping import dtype_name, streams_of
+from everystep.engines.stepping import dtype_name, part_names, streams_of
 from everystep.errors import ArgumentError, DeviceError, DTypeError, ShapeError, StateError, counted
 
 
@@ -50,6 +50,9 @@ def check_state(who: str, cell: Any, state: Any, rows: int, like: Tensor, contex
     if isinstance(cell, Cell):
         for part, value in zip(cell.State._fields, state, strict=True):
             _check_part(who, part, value, (rows, *part_shape(cell, part, context)), like)
+        return
+    for part, value in zip(part_names(state), (state,) if isinstance(state, Tensor) else state, strict=True):
+        _check_part(who, part, value, (rows, *value.shape[1:]), like)
 
 
 def zeros_like_state(who: str, state: Any) -> Any:

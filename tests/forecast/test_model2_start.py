@@ -120,3 +120,17 @@ def test_gain_is_counted_in_standard_errors_of_blocks() -> None:
     assert blocks == len(np.unique(windows.last // 7))
     assert gain > 1e6  # equal gains everywhere: no spread at all
     assert gain_in_errors(simple, simple, windows)[0] == 0
+
+
+def test_a_random_walk_is_not_pulled_back_to_its_mean() -> None:
+    walk = np.random.default_rng(4).normal(size=160).cumsum()
+    made = fit(frame().assign(y=walk), ForecastSettings(epochs=1, hidden=8))
+    assert made.fitted.shape.centre != "mean"
+
+
+def test_a_level_that_never_moves_may_be_the_centre() -> None:
+    noise = np.random.default_rng(0).normal(size=1500)
+    made = fit(frame(count=1500).assign(y=noise), ForecastSettings(epochs=1, window=7, hidden=8))
+    assert made.fitted.shape.centre == "mean"
+    # Noise of sd 1 can't be forecast: Model 2 without ridge on "last" would give sqrt(1 + 1/7) times that.
+    assert made.model2.rmse * made.fitted.scaling.scale[0] < 1.04

@@ -17,7 +17,7 @@ from everystep.forecast.windows import Windows, in_float64
 
 Array = NDArray[Any]
 
-STRENGTHS = (0.0, *(10.0**e for e in range(-8, 2)))
+STRENGTHS = (0.0, *(10.0**e for e in range(-8, 5)))  # the largest leave nothing but the centre
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Start:
         bias: (horizon,).
         regression: (future,) effect of the columns known ahead.
         residuals: (n, horizon) errors on the training windows, in units of the rows' scale.
+        valid_errors: (m, horizon) errors on the validation windows.
         mae: Mean absolute error on validation, in the same units.
         rmse: Root of the mean squared error on validation.
         strength: The ridge strength that was chosen.
@@ -38,6 +39,7 @@ class Start:
     bias: Tensor
     regression: Tensor
     residuals: Tensor
+    valid_errors: Tensor
     mae: float
     rmse: float
     strength: float
@@ -93,6 +95,7 @@ def _solve(train: Windows, valid: Windows, regression: Tensor) -> Start:
         bias=ridge.coefficients[-1],
         regression=regression,
         residuals=(Y - ridge(X))[:: 1 + len(X) // 2000],
+        valid_errors=error,
         mae=float(error.abs().mean()),
         rmse=float(error.square().mean().sqrt()),
         strength=ridge.strength,

@@ -32,6 +32,18 @@ QUIET = (
 )
 
 
+@pytest.fixture(autouse=True)
+def leaves_torch_as_it_was() -> Iterator[None]:
+    """Hold every test to leaving torch's process-wide settings alone: the next one in this worker counts on them."""
+    import torch
+
+    before = torch.get_default_dtype(), torch.is_grad_enabled()
+    yield
+    after = torch.get_default_dtype(), torch.is_grad_enabled()
+    torch.set_default_dtype(before[0])
+    assert after == before, "the test left torch's default dtype or gradient mode changed"
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A headless Chromium of the machine, driven through playwright."""

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from everystep.pages import ROLES, Column, colour, facts, label, number, table, thin
@@ -46,6 +46,7 @@ def test_numbers_of_a_column_share_their_decimals_unless_they_lie_far_apart(valu
 
 
 @given(st.floats(-1e14, 1e14), st.sampled_from([1.0, 2.0, 2.5, 5.0]), st.integers(-9, 9))
+@example(0.00390625, 5.0, -9)  # nine decimals
 def test_ticks_of_an_axis_are_told_apart(start, digit, power):
     step = digit * 10.0**power
     ticks = [start + i * step for i in range(4)]

@@ -215,11 +215,11 @@ def test_buttons_links_and_plain_scrolling_move_too(tour, browser):
     page.get_by_role("button", name="Next item").click()
     assert _current(page) == "N1"
     page.get_by_role("link", name="N5", exact=True).click()
-    page.wait_for_function("document.querySelector('nav [aria-current]').textContent === 'N5'")
+    page.locator("nav [aria-current]", has_text="N5").wait_for()
     page.get_by_role("button", name="Item before").click()
     assert _current(page) == "N4"
     page.evaluate("document.querySelector('#n7').scrollIntoView()")
-    page.wait_for_function("document.querySelector('nav [aria-current]').textContent === 'N7'")
+    page.locator("nav [aria-current]", has_text="N7").wait_for()
     page.close()
 
 

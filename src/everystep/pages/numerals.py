@@ -81,14 +81,14 @@ def tick(value: float, ticks: Sequence[float], *, whole: bool = False) -> str:
 
 
 def _places(step: float) -> int:
-    """Decimals that a multiple of this step needs, 8 at most."""
+    """Decimals that a multiple of this step needs, 10 at most: a millionth of 0.001, in quarters."""
     if step <= 0:
         return 0
     start = max(0, -math.floor(math.log10(step) + 1e-9))
-    for places in range(start, 8):
+    for places in range(start, 10):
         if abs(step * 10**places - round(step * 10**places)) < 1e-4:
             return places
-    return 8
+    return 10
 
 
 def _power(value: float, places: int) -> str:

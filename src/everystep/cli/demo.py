@@ -35,9 +35,7 @@ def demo(
     sea = {"horizon": 12, "season": 12}
     title = "Sea surface temperature, tropical Pacific"
     runs = {seed: run(f"sea-seed-{seed}", sea_temperature(), title, seed, **sea) for seed in SEEDS}
-    air = run(
-        "carbon-dioxide", carbon_dioxide(), "Carbon dioxide, Mauna Loa", 0, horizon=26, season=52, gaps="fill"
-    )
+    air = run("carbon-dioxide", carbon_dioxide(), "Carbon dioxide, Mauna Loa", 0, horizon=26, season=52, gaps="fill")
     if as_json:
         print(json.dumps({"sea": {str(seed): metrics for seed, metrics in runs.items()}, "carbon_dioxide": air}))
         return

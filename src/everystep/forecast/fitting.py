@@ -73,6 +73,7 @@ class Fit:
     settings: Mapping[str, Any]
 
 
+@one_thread()
 def fit_forecaster(
     panel: Panel,
     settings: ForecastSettings,
@@ -114,16 +115,15 @@ def fit_forecaster(
         return _errors(module, validating).ratio_to(model2)
 
     batches = WindowBatches(training, batch_size, settings.seed)
-    with one_thread():
-        trained = train(
-            model,
-            forecast_loss,
-            batches,
-            _train_settings(settings, len(batches)),
-            validate=validate,
-            run=run,
-            progress=progress,
-        )
+    trained = train(
+        model,
+        forecast_loss,
+        batches,
+        _train_settings(settings, len(batches)),
+        validate=validate,
+        run=run,
+        progress=progress,
+    )
     before = predict_start(start, validating) - _targets(validating)
     after = scaled_forecast(model, validating)[..., 1] - _targets(validating)
     dropped = why_not(trained.best_validation or 0.0, *gain_in_errors(before, after, validating))

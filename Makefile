@@ -10,9 +10,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/everystep-ready
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 TESTS  ?=
+RECIPE_DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour test check format bench wheel wheel-check docs constraints clean
+.PHONY: help demo tour test check format bench recipes wheel wheel-check docs constraints clean
 
 help:  ## List what make can do.
 	@echo "everystep: what make can do (each sets up $(VENV) first where it needs it)"
@@ -45,6 +46,10 @@ format: $(READY)  ## Write the format and the fixes that ruff is sure of.
 
 bench: $(READY)  ## Time what benchmarks/ times; each prints both sides of its comparison.
 	@for file in benchmarks/*.py; do echo "==> $$file"; $(BIN)/python "$$file" || exit 1; done
+
+recipes: $(READY)  ## Run the recipes on published data sets (RECIPE_DATA, minutes) and print their tables.
+	@echo "==> recipes/ett_h1.py"
+	@$(BIN)/python recipes/ett_h1.py '$(RECIPE_DATA)/ett_h1/ETTh1.csv.gz'
 
 wheel: $(READY)  ## Build the wheel into dist/.
 	@echo "==> building the wheel into dist/"

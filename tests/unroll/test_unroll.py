@@ -283,6 +283,14 @@ def test_the_engine_says_what_ran_and_why():
     assert out.why
 
 
+def test_what_unroll_returns_shows_shapes_and_no_values():
+    shown = repr(es.unroll(RunningSum(), column(1, 2), record="all"))
+    assert shown == (
+        "Unrolled(y (2, 1, 1), state.total (1, 1), record['before'] (2, 1, 1), record['total'] (2, 1, 1), "
+        "engine 'reference')"
+    )
+
+
 # torch's own forward-mode rules still go through its deprecated script compiler
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
 def test_vmap_and_forward_mode_go_through_the_loop():

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from everystep.cell import Cell
 from everystep.engines import Forced, Job, Parts, Stepper, reference
-from everystep.engines.stepping import name_of
+from everystep.engines.stepping import name_of, part_names
 from everystep.errors import unknown
 from everystep.unroll import arguments
 
@@ -19,7 +19,7 @@ S = TypeVar("S")
 ENGINES = {"reference": reference.run}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)  # tensors neither compare to one truth nor print in a line
 class Unrolled(Generic[S]):
     """What :func:`unroll` returns.
 
@@ -36,6 +36,14 @@ class Unrolled(Generic[S]):
     record: dict[str, Tensor]
     engine: str
     why: str
+
+    def __repr__(self) -> str:
+        """Show shapes, not values."""
+        parts = zip(part_names(self.state), _parts(self.state), strict=True)
+        shown = {"y": self.y, **{f"state.{name}": part for name, part in parts}}
+        shown |= {f"record[{name!r}]": values for name, values in self.record.items()}
+        shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in shown.items())
+        return f"Unrolled({shapes}, engine {self.engine!r})"
 
 
 def unroll(

@@ -98,7 +98,7 @@ def test_a_lone_gap_between_weekdays_makes_no_business_days():
 
 
 def test_series_of_one_row_have_no_step_to_guess():
-    with pytest.raises(DataError, match="no series has two times, so the step can't be guessed; give freq"):
+    with pytest.raises(DataError, match="no series has more than one row, so there is neither a step"):
         read_panel(frame(1))
     assert read_panel(frame(1), freq="D").schema.freq.alias == "D"
 

@@ -32,7 +32,7 @@ def test_filling_draws_a_straight_line_and_counts():
     assert np.allclose(panel.series[0].target[:, 0], np.arange(10), rtol=0, atol=1e-12)  # a line of few-digit numbers
     assert np.array_equal(panel.series[0].times, frame(10)["ds"].to_numpy("datetime64[ns]"))
     assert "3 missing time stamps put in, in 1 series of 1." in panel.notes
-    assert "3 target values filled on a straight line in time." in panel.notes
+    assert "3 missing values filled in: a straight line between neighbours." in panel.notes
 
 
 @pytest.mark.parametrize("freq", ["h", "B", "ME", "QS", "YE"])
@@ -130,7 +130,7 @@ def test_a_seasonal_series_is_filled_with_its_season_and_noise_is_not():
     # the noise has sd 0.1; a straight line through a wave of 10 is wrong by several units
     assert np.abs(panel.series[0].target[lost, 0] - wave[lost]).max() < 1
     noise = read_panel(frame(400).assign(y=rng.normal(size=400)).drop(index=lost), gaps="fill")
-    assert "9 target values filled on a straight line in time." in noise.notes
+    assert "9 missing values filled in: a straight line between neighbours." in noise.notes
 
 
 def test_ten_thousand_series_with_gaps_take_seconds():

@@ -128,6 +128,17 @@ def test_missing_columns_and_values_of_the_future_are_named(schema):
     )
 
 
+def test_a_text_ahead_that_is_no_known_category_is_refused(schema):
+    source, after = ahead()
+    source = source.reset_index(drop=True)
+    source.loc[6, "sky"] = "sum"
+    assert refusal(read_future, source, schema, after, kind=UnknownNameError) == (
+        'the frame: row 6, column "sky": category "sum" is unknown; did you mean "sun"? Known here: rain, sun.'
+    )
+    source.loc[6, "sky"] = None
+    assert 'category "(missing)" is unknown' in refusal(read_future, source, schema, after, kind=UnknownNameError)
+
+
 def test_a_time_that_comes_twice_ahead_is_refused(schema):
     source, after = ahead()
     twice = pd.concat([source, source.iloc[[6]]])

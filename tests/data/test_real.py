@@ -25,7 +25,10 @@ def test_the_holes_of_weekly_co2_are_counted(co2):
 def test_weekly_co2_is_filled_along_its_season(co2):
     panel = read_panel(co2, gaps="fill")
     assert (panel.schema.freq.alias, panel.schema.season, len(panel.series[0])) == ("W-SAT", 52, 2284)
-    assert "59 target values filled on a straight line in time, in 1 series with the season of 52 steps." in panel.notes
+    assert (
+        "59 missing values filled in: a straight line between neighbours, plus the usual swing of the season of 52 "
+        "steps." in panel.notes
+    )
     assert np.array_equal(panel.series[0].target[~co2["co2"].isna(), 0], co2["co2"].dropna())
 
 

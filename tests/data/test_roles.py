@@ -40,7 +40,11 @@ def test_what_can_not_be_guessed_is_asked_for():
 
 def test_a_column_has_one_part():
     assert refusal(frame(), target="y", future="y") == (
-        'the frame: column "y" is named for two parts; a column has one.'
+        'the frame: column "y" is named twice; a column plays one part.'
+    )
+    assert refusal(frame(), target="ds") == (
+        'the frame: column "ds" is named for another part and no column holds dates; name the time column. '
+        "Known here: ds, y."
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from data.tables import frame
 from everystep.data import Frequency, read_panel
 from everystep.data.season import calendar_season, season_of
+from everystep.errors import ArgumentError
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,12 @@ def test_random_walks_and_noise_have_no_season():
 def test_the_horizon_is_one_season_and_at_most_an_eighth_of_the_length(n, season, horizon):
     schema = read_panel(frame(n)).schema
     assert (schema.season, schema.horizon) == (season, horizon)
+
+
+def test_a_season_longer_than_every_series_is_refused():
+    assert read_panel(frame(60), season=60).schema.season == 60
+    with pytest.raises(ArgumentError, match="season is 61, and the longest series has 60 steps; expected a season"):
+        read_panel(frame(60), season=61)
 
 
 def test_what_is_given_is_not_guessed():

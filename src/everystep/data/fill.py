@@ -43,9 +43,16 @@ def fill_values(rows: Rows, layout: Layout, season: int) -> tuple[Rows, list[str
                 seasonal += 1
             else:
                 values[part, column] = _linear(old)
-    count = int(hole[:, layout.of("target")].sum())
-    how = f", in {counted(seasonal, 'series')} with the season of {season} steps" if seasonal else ""
-    return replace(rows, values=values), [f"{counted(count, 'target value')} filled on a straight line in time{how}."]
+    return replace(rows, values=values), _notes(int(hole[:, layout.of("target")].sum()), seasonal, season)
+
+
+def _notes(count: int, seasonal: int, season: int) -> list[str]:
+    """Say how many values of the targets were filled, and how; columns of targets that have a season are counted."""
+    if not count:
+        return []
+    where = f" ({counted(seasonal, 'series')})" if seasonal > 1 else ""
+    swing = f", plus the usual swing of the season of {season} steps{where}" if seasonal else ""
+    return [f"{counted(count, 'missing value')} filled in: a straight line between neighbours{swing}."]
 
 
 def _linear(values: np.ndarray) -> np.ndarray:

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from everystep.data.features import NO_TEXT, Feature
 from everystep.data.like import read_features_like, read_times_like
 from everystep.data.rows import read_ids
 from everystep.data.schema import Schema
 from everystep.data.source import read_table
 from everystep.data.table import Table
 from everystep.data.wording import counted, show_time
-from everystep.errors import DataError
+from everystep.errors import DataError, unknown
 
 SHOWN = 3  # how many missing rows a message lists
 
@@ -35,7 +36,7 @@ def read_future(
 
     Raises:
         DataError: if rows or values are missing; the series and times are named.
-        UnknownNameError: if a column is missing.
+        UnknownNameError: if a column is missing, or a text is no category that the model knows.
     """
     table = read_table(source)
     times = read_times_like(table, schema).values
@@ -54,6 +55,7 @@ def read_future(
         found[one] = place
     if missing:
         raise _missing_rows(table, missing, len(after))
+    _check_categories(table, features, found)
     _check_finite(table, schema, values, found)
     return {one: values[place] for one, place in found.items()}
 
@@ -81,6 +83,20 @@ def _missing_rows(table: Table, missing: list[tuple[str, Any]], series: int) -> 
         f"{table.name}: {counted(len(missing), 'row')} of the future missing ({listed}{more}); each step to be "
         f"forecast needs its values of the future columns, in {counted(series, 'series')}."
     )
+
+
+def _check_categories(table: Table, features: list[Feature], found: dict[str, np.ndarray]) -> None:
+    """Refuse a text that no series ever had: its effect can't be known, and often it is a typing error."""
+    used = np.concatenate([*found.values(), np.zeros(0, dtype=np.int64)])
+    for feature in features:
+        if feature.categories is None:
+            continue
+        new = np.flatnonzero(~feature.values[used].any(axis=1))
+        if len(new):
+            row = int(used[new[0]])
+            text = str(table.column(feature.column)[row]) or NO_TEXT
+            where = f'{table.name}: {table.where(row)}, column "{feature.column}"'
+            raise unknown(where, "category", text, feature.categories)
 
 
 def _check_finite(table: Table, schema: Schema, values: np.ndarray, found: dict[str, np.ndarray]) -> None:

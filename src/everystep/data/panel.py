@@ -21,6 +21,7 @@ from everystep.data.series import Panel
 from everystep.data.source import read_table
 from everystep.data.table import Table
 from everystep.data.times import read_times
+from everystep.data.wording import counted
 from everystep.errors import ArgumentError, DataError
 
 
@@ -97,6 +98,7 @@ def read_panel(  # noqa: PLR0913  one argument for each thing that a table may l
     step, guessed = _frequency(table, rows, freq)
     rows, evened = even_rows(table, rows, layout, step, season or calendar_season(step), policies)
     series, built = build_series(table, rows, layout, policies.constant)
+    _check_season(table, season, max(map(len, series)))
     season, rhythm = (int(season), "") if season else guess_season(step, [one.target for one in series])
     horizon, reach = (int(horizon), "") if horizon else guess_horizon(step, season, [len(one) for one in series])
     columns = {part: tuple(feature.column for feature in features) for part, features in parts.items()}
@@ -114,6 +116,14 @@ def _check_counts(horizon: int | None, season: int | None) -> None:
     for name, value in (("horizon", horizon), ("season", season)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1):
             raise ArgumentError(f"data: {name} is {value!r}; expected a whole number of at least 1.")
+
+
+def _check_season(table: Table, season: int | None, longest: int) -> None:
+    if season is not None and season > longest:
+        raise ArgumentError(
+            f"{table.name}: season is {season:,}, and the longest series has {counted(longest, 'step')}; expected a "
+            "season that the series hold, or 1 for none."
+        )
 
 
 def _read_parts(table: Table, roles: Roles, code: np.ndarray) -> tuple[dict[str, list[Feature]], list[str]]:
@@ -148,5 +158,8 @@ def _frequency(table: Table, rows: Rows, given: str | int | Frequency | None) ->
         return freq, ""
     freq = guess_frequency(rows.time, rows.code)
     if freq is None:
-        raise DataError(f"{table.name}: no series has two times, so the step can't be guessed; give freq.")
+        raise DataError(
+            f"{table.name}: no series has more than one row, so there is neither a step from one time to the next nor "
+            "anything to learn from; expected the history of each series."
+        )
     return freq, f"Frequency: {freq}, the most common step."

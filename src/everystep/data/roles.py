@@ -92,7 +92,7 @@ def _check_named(table: Table, named: list[str]) -> None:
     for name in named:
         table.column(name)
         if named.count(name) > 1:
-            raise DataError(f'{table.name}: column "{name}" is named for two parts; a column has one.')
+            raise DataError(f'{table.name}: column "{name}" is named twice; a column plays one part.')
 
 
 def _find_time(table: Table, named: list[str]) -> tuple[str, str]:
@@ -107,10 +107,8 @@ def _find_time(table: Table, named: list[str]) -> tuple[str, str]:
         if len(counted) == 1:
             return counted[0], f'Time: column "{counted[0]}", by its name.'
     found = f"{len(dates)} columns hold dates: {', '.join(dates)}" if dates else "no column holds dates"
-    raise DataError(
-        f'{table.name}: there is no column "ds" and {found}; name the time column. '
-        f"Known here: {', '.join(table.columns)}."
-    )
+    usual = 'column "ds" is named for another part' if "ds" in named else 'there is no column "ds"'
+    raise DataError(f"{table.name}: {usual} and {found}; name the time column. Known here: {', '.join(table.columns)}.")
 
 
 def _holds_dates(values: np.ndarray) -> bool:

@@ -33,10 +33,10 @@ def test_a_finished_run_says_so_and_not_a_byte_or_time_changes(tmp_path, capsys)
         ({"settings": replace(SETTINGS, learning_rate=0.01)}, "learning_rate: 0.02 there, 0.01 here"),
         (
             {"settings": replace(SETTINGS, patience=None, epochs=7)},
-            "epochs: 6 there, 7 here; patience: 4 there, None here",
+            "epochs: 6 there, 7 here; patience: 4 there, not given here",
         ),
         ({"about": {"horizon": 12}}, "horizon: 24 there, 12 here"),
-        ({"about": {}}, "horizon: 24 there, nothing here"),
+        ({"about": {}}, "horizon: 24 there, not given here"),
         ({"rows": 91}, r"data x: float32 \(90, 3\) sha256 \w+ there, float32 \(91, 3\)"),
     ],
 )

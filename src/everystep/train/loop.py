@@ -128,7 +128,7 @@ def train(
                 keeper.save(learning)
                 raise KeyboardInterrupt(f"Stopped after step {learning.standing.step} of {steps}. {keeper.going_on}.")
         if already_finished and run is not None:
-            telling.say(f"The run in {run.directory} is finished; nothing was changed. Overwrite to start anew.")
+            telling.say(f"Training in {run.directory} is finished; nothing was changed.")
     learning.restore_best()
     model.train(was_training)
     return _summary(learning, resumed_from, already_finished)

@@ -98,7 +98,7 @@ def load_model(directory: str | Path, kind: str | None = None) -> SavedModel:
     """
     directory = Path(directory)
     if not directory.is_dir():
-        raise ModelFileError(f"{directory} is no directory; expected a model directory, as save_model makes one.")
+        raise ModelFileError(f"{directory} is no directory; expected a model directory, as fit or save makes it.")
     config = _config(directory / CONFIG_FILE)
     if kind is not None and config["kind"] != kind:
         raise ModelFileError(f"{directory / CONFIG_FILE} holds a model of kind {config['kind']}; expected {kind}.")

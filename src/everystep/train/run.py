@@ -34,6 +34,7 @@ from everystep.train.standing import Learning
 from everystep.train.tensor_file import kind_of
 
 FORMAT = 1
+ASKED = ("settings", "about")  # sections of an identity that its user wrote
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,7 @@ def _same_run(directory: Path, described: Any) -> bool:
     if not path.exists():
         if (directory / CONFIG_FILE).exists():
             raise RunError(
-                f"train: {directory} holds a saved model. Overwrite it on purpose, or name another directory."
+                f"train: {directory} holds a saved model. Pass overwrite=True to replace it, or name another directory."
             )
         return False
     there = read_json(path)
@@ -209,7 +210,7 @@ def _same_run(directory: Path, described: Any) -> bool:
     if changed:
         raise RunError(
             f"train: {directory} holds another run. {'; '.join(changed)}. Nothing in it was touched: "
-            "give the settings of there, name another directory, or overwrite to start anew."
+            "give the same settings and data as there, name another directory, or pass overwrite=True to start anew."
         )
     return True
 
@@ -217,24 +218,38 @@ def _same_run(directory: Path, described: Any) -> bool:
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
     """Name each difference between two descriptions of runs.
 
+    Where settings differ, they alone are named: the model and its windows differ because of them.
+
     Example:
         >>> from everystep.train.run import differences
         >>> differences({"settings": {"learning_rate": 0.001}}, {"settings": {"learning_rate": 0.01}})
         ['learning_rate: 0.001 there, 0.01 here']
     """
-    old, new = dict(_flat(there)), dict(_flat(here))
+    asked, derived = ([_section(one, kind) for one in (there, here)] for kind in (True, False))
+    return _changed(*asked) or _changed(*derived)
+
+
+def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     names = [*old, *(name for name in new if name not in old)]
     return [
-        f"{name}: {old.get(name, 'nothing')} there, {new.get(name, 'nothing')} here"
+        f"{name}: {_shown(old, name)} there, {_shown(new, name)} here"
         for name in names
         if name not in old or name not in new or old[name] != new[name]
     ]
 
 
-def _flat(described: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for section, facts in described.items():
-        for name, value in facts.items():
-            yield (name if section in ("settings", "about") else f"{section} {name}"), value
+def _shown(facts: Mapping[str, Any], name: str) -> str:
+    return "not given" if facts.get(name) is None else str(facts[name])
+
+
+def _section(described: Mapping[str, Any], asked: bool) -> dict[str, Any]:
+    """Put the facts that were asked for, or those that follow from them, under one name each."""
+    return {
+        name if asked else f"{section} {name}": value
+        for section, facts in described.items()
+        if (section in ASKED) is asked
+        for name, value in facts.items()
+    }
 
 
 def _prepare(run: Run, directory: Path, described: Any) -> None:

@@ -52,12 +52,24 @@ def test_a_finished_run_is_told_again_and_not_touched(fitted: Path, capsys: pyte
     assert contents(fitted / "model") == before
 
 
+@pytest.mark.parametrize("name", ["metrics.json", "report.html", "config.json"])
+def test_a_file_that_went_missing_from_a_finished_run_is_made_again(fitted: Path, tmp_path: Path, name: str) -> None:
+    for path, data in contents(fitted / "model").items():
+        (tmp_path / path).write_bytes(data)
+    (tmp_path / name).unlink()
+    assert run("fit", fitted / "data.csv", *SETTINGS, "--out", tmp_path) == 0
+    assert (tmp_path / name).stat().st_size
+    assert contents(tmp_path)["model.safetensors"] == contents(fitted / "model")["model.safetensors"]
+
+
 def test_changed_settings_and_data_are_refused_with_the_difference(
     fitted: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = contents(fitted / "model")
     assert run("fit", fitted / "data.csv", *SETTINGS, "--seed", "1", "--out", fitted / "model") == 2
-    assert "seed: 0 there, 1 here" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "another run. seed: 0 there, 1 here. Nothing" in told  # and nothing that only follows from it
+    assert "--overwrite" in told
     table = panel()
     table["y"] += 1.0
     table.to_csv(fitted / "other.csv", index=False)

@@ -18,8 +18,9 @@ def demo(
 ) -> None:
     """Fit, judge and report on two real series: one where recurrence helps, and one where it does not.
 
-    The temperature of the tropical Pacific, month by month, is forecast 12 months ahead with three seeds; then carbon
-    dioxide over Mauna Loa, week by week with 59 gaps, 26 weeks ahead. Under two minutes on two cores.
+    First the temperature of the tropical Pacific, month by month, 12 months ahead with three seeds;
+    then carbon dioxide over Mauna Loa, week by week with 59 gaps, 26 weeks ahead.
+    Under two minutes on two cores.
     """
     from everystep.cli.fit import tell_result
     from everystep.cli.model_run import fit_into, tell

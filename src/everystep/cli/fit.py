@@ -10,23 +10,27 @@ import typer
 
 
 def fit(  # noqa: PLR0913, PLR0917  one option for each thing that a table may leave open
-    data: Annotated[Path, typer.Argument(help="A CSV or Parquet file.")],
-    time: Annotated[str | None, typer.Option(help="The time column; ds, or the only column of dates.")] = None,
+    data: Annotated[Path, typer.Argument(metavar="DATA.csv", help="A CSV or Parquet file.")],
+    time: Annotated[
+        str | None, typer.Option(metavar="COL", help="The time column; ds, or the only column of dates.")
+    ] = None,
     target: Annotated[
-        list[str] | None, typer.Option(help="A target column; may be repeated. y, or the only column of numbers.")
+        list[str] | None,
+        typer.Option(metavar="COL", help="A target column; may be repeated. y, or the only column of numbers."),
     ] = None,
     id: Annotated[  # noqa: A002
-        str | None, typer.Option(help="The column that tells series apart; unique_id, or a single series.")
+        str | None,
+        typer.Option(metavar="COL", help="The column that tells series apart; unique_id, or a single series."),
     ] = None,
-    future: Annotated[list[str] | None, typer.Option(metavar="COLS", help="Columns known ahead.")] = None,
+    future: Annotated[list[str] | None, typer.Option(metavar="COLS", help="Columns known ahead: A,B.")] = None,
     past: Annotated[
         list[str] | None, typer.Option(metavar="COLS", help="Columns known only in the past; all others by default.")
     ] = None,
     static: Annotated[list[str] | None, typer.Option(metavar="COLS", help="Columns with one value a series.")] = None,
     ignore: Annotated[list[str] | None, typer.Option(metavar="COLS", help="Columns to leave out.")] = None,
-    horizon: Annotated[int | None, typer.Option(help="Steps to forecast.")] = None,
-    season: Annotated[int | None, typer.Option(help="Steps in a season; 1 for none.")] = None,
-    freq: Annotated[str | None, typer.Option(help="The step: h, D, W, MS, ... or a whole number.")] = None,
+    horizon: Annotated[int | None, typer.Option(metavar="N", help="Steps to forecast.")] = None,
+    season: Annotated[int | None, typer.Option(metavar="N", help="Steps in a season; 1 for none.")] = None,
+    freq: Annotated[str | None, typer.Option(metavar="F", help="The step: h, D, W, MS, ... or a whole number.")] = None,
     gaps: Annotated[str, typer.Option(help="Missing times: refuse, fill or drop.")] = "refuse",
     nonfinite: Annotated[
         str, typer.Option(help="Missing and infinite values: refuse, drop or interpolate.")
@@ -37,19 +41,24 @@ def fit(  # noqa: PLR0913, PLR0917  one option for each thing that a table may l
     timezone: Annotated[str, typer.Option(help="Times with offsets: refuse, utc or local.")] = "refuse",
     valid_from: Annotated[str | None, typer.Option(metavar="T", help="First time of validation.")] = None,
     test_from: Annotated[str | None, typer.Option(metavar="T", help="First time of the test.")] = None,
-    every: Annotated[int | None, typer.Option(help="Steps between two judged origins; 1 takes every window.")] = None,
+    every: Annotated[
+        int | None, typer.Option(metavar="N", help="Steps between two judged origins; 1 takes every window.")
+    ] = None,
     cell: Annotated[str, typer.Option(help="lstm, gru, elman, jordan, or any registered cell.")] = "lstm",
-    hidden: Annotated[int | None, typer.Option(help="Units of the cell.")] = None,
-    window: Annotated[int | None, typer.Option(help="Values that are read.")] = None,
-    epochs: Annotated[int, typer.Option(help="Most times through the training windows.")] = 40,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The model directory; DATA-forecast.")] = None,
-    seed: Annotated[int, typer.Option(help="Start of every random number.")] = 0,
+    hidden: Annotated[int | None, typer.Option(metavar="N", help="Units of the cell.")] = None,
+    window: Annotated[int | None, typer.Option(metavar="N", help="Past values that are read at once.")] = None,
+    epochs: Annotated[int, typer.Option(metavar="N", help="Most times through the training windows.")] = 40,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The model directory; DATA-forecast if not given.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Start of every random number.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew where another run is.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Fit a recurrent forecaster to a table, judge it beside simpler methods, and write a report.
 
-    Everything that is not given is guessed from the table, and said. Killed at any moment, the same command goes on.
+    Everything that is not given is guessed from the table, and said.
+    Killed at any moment, the same command goes on where it stopped.
     """
     from everystep.cli.model_run import fit_into, listed, tell, title_of, whole_or_text
     from everystep.forecast import Forecaster
@@ -71,15 +80,18 @@ def fit(  # noqa: PLR0913, PLR0917  one option for each thing that a table may l
         return
     tell_result(metrics, directory)
     if metrics["finished_before"]:
-        tell("This run was finished before; nothing was changed. Give --overwrite to start anew.")
+        tell("The same command did all of it before: give --overwrite to start anew.")
 
 
 def tell_result(metrics: dict, directory: Path) -> None:  # type: ignore[type-arg]
     """Print notes, the table, the verdict, and where everything lies."""
+    from everystep.cli.refusal import printable
     from everystep.cli.score_table import score_table
+    from everystep.errors import counted
 
     for note in metrics["notes"]:
-        print(f"- {note}")
-    print(f"\n{metrics['origins']} origins, {metrics['horizon']} steps ahead:\n")
+        print(f"- {printable(note)}")
+    origins, steps = counted(metrics["origins"], "origin"), counted(metrics["horizon"], "step")
+    print(f"\nJudged from {origins} in the held-back tail, {steps} ahead:\n")
     print(score_table(metrics["table"], metrics["winner"]))
     print(f"\n{metrics['verdict']}\nModel: {directory}\nReport: {directory / 'report.html'}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,14 +48,22 @@ def fit_into(
     check_ours("fit", directory)
     run = Run(directory, about=_about(forecaster, columns), overwrite=overwrite)
     forecaster.fit(source, **columns, run=run)
-    if forecaster.trained.already_finished and (directory / CONFIG_FILE).exists():
-        return dict(load_model(directory).metrics) | {"finished_before": True}
+    told_before = _told_before(directory)
+    if forecaster.trained.already_finished and told_before:
+        return told_before | {"finished_before": True}
     tell("Judging every method on the held-back tail.")
     result = forecaster.result(title)
     metrics = summary(result, forecaster.last_fit)
     write(result, directory / REPORT_FILE)
     forecaster.save(directory, metrics)  # last, and config.json last of all: where it is, everything is
     return metrics | {"finished_before": False}
+
+
+def _told_before(directory: Path) -> dict[str, Any]:
+    """Read what a finished run told; nothing where a file of it is not there any more, so that it is made again."""
+    if not (directory / CONFIG_FILE).exists() or not (directory / REPORT_FILE).exists():
+        return {}
+    return dict(load_model(directory).metrics)
 
 
 def tell(line: str) -> None:
@@ -68,8 +77,9 @@ def title_of(path: Path, targets: list[str]) -> str:
 
 
 def listed(values: list[str] | None) -> tuple[str, ...]:
-    """Take columns that were given one by one, or several with commas between them."""
-    return tuple(part.strip() for value in values or () for part in value.split(",") if part.strip())
+    """Take columns that were given one by one, or several with commas between them; quotes keep a comma in a name."""
+    rows = csv.reader(values or (), skipinitialspace=True)
+    return tuple(part.strip() for row in rows for part in row if part.strip())
 
 
 def whole_or_text(value: str | None) -> str | int | None:

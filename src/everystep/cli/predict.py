@@ -23,12 +23,15 @@ def predict(
         Path | None, typer.Option(metavar="forecast.csv", help="A CSV or Parquet file; else CSV on standard output.")
     ] = None,
 ) -> None:
-    """Forecast with a fitted model: unique_id, ds, everystep and the two edges of its 80 % band."""
+    """Forecast with a fitted model: unique_id, ds, everystep and the two edges of its 80% band."""
+    from everystep.cli.refusal import printable
     from everystep.forecast import Forecaster
 
     kept = _checked_output(out, data, future_data)
     forecaster = Forecaster.load(directory)
     frame = forecaster.predict(steps, frame=data, future=future_data, new_ids=new_ids)
+    for note in forecaster.notes:
+        print(f"- {printable(note)}", file=sys.stderr)
     if kept is None:
         sys.stdout.write(frame.to_csv(index=False))
         return

@@ -16,6 +16,7 @@ from everystep import __version__
 from everystep.cli.demo import demo
 from everystep.cli.fit import fit
 from everystep.cli.predict import predict
+from everystep.cli.refusal import at_terminal
 from everystep.cli.tour import tour
 from everystep.errors import EverystepError
 
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         program(COMMANDS)(args=arguments, prog_name="everystep")
     except EverystepError as refusal:
-        print(f"everystep: {refusal}", file=sys.stderr)
+        print(f"everystep: {at_terminal(str(refusal))}", file=sys.stderr)
         sys.exit(REFUSED)
     except OSError as failure:
         print(f"everystep: {failure}", file=sys.stderr)

@@ -10,7 +10,7 @@ COLUMNS = (
     ("mase", "MASE", "{:.3f}"),
     ("smape", "sMAPE", "{:.4f}"),
     ("quantile_loss", "quantile loss", "{:.4g}"),
-    ("coverage", "in 80 % band", "{:.0%}"),
+    ("coverage", "in 80% band", "{:.0%}"),
     ("seconds", "seconds", "{:.1f}"),
 )
 

@@ -73,10 +73,34 @@ def test_updating_refuses_a_hole_and_accepts_what_is_known_already(fitted: Forec
     fitted.save(tmp_path / "model")  # type: ignore[operator]
     forecaster = Forecaster.load(tmp_path / "model")  # type: ignore[operator]
     later = frame(count=DAYS + 10, name="a")
-    with pytest.raises(DataError, match="expected it to go on at"):
+    with pytest.raises(DataError, match=r"known up to 2024-06-08 and .* expected it to go on at 2024-06-09. Give"):
         forecaster.update(later.tail(5))
     before = forecaster.predict()
     pd.testing.assert_frame_equal(forecaster.update(panel()).predict(), before)
+
+
+@pytest.mark.parametrize("rows", [20, DAYS - 3])
+def test_rows_of_the_past_do_not_turn_the_clock_back(fitted: Forecaster, tmp_path: object, rows: int) -> None:
+    fitted.save(tmp_path / "model")  # type: ignore[operator]
+    forecaster = Forecaster.load(tmp_path / "model")  # type: ignore[operator]
+    before = forecaster.predict()
+    old = panel().groupby("unique_id").head(rows)
+    pd.testing.assert_frame_equal(forecaster.update(old).predict(), before)
+
+
+def test_what_was_filled_in_new_data_is_told() -> None:
+    forecaster = quick(gaps="fill").fit(frame())
+    forecaster.predict(frame=frame().drop(index=range(150, 153)))
+    assert "3 missing time stamps put in, in 1 series of 1." in forecaster.notes
+
+
+def test_columns_without_effect_are_named() -> None:
+    noise = np.random.default_rng(5).normal(size=(2, DAYS))
+    table = frame().assign(rain=noise[0], wind=noise[1])
+    notes = quick().fit(table, future=["wind"]).result().notes
+    dropped = any("left out, so the forecasts are Model 2's" in note for note in notes)
+    assert dropped == any(note.startswith("So these columns have no effect on the forecasts: rain") for note in notes)
+    assert dropped
 
 
 def test_a_saved_model_forecasts_the_same_bits(fitted: Forecaster, tmp_path: object) -> None:
@@ -127,6 +151,8 @@ def test_the_constructor_stores_its_arguments_and_nothing_else() -> None:
         ({"cell": "lsmt"}, 'did you mean "lstm"'),
         ({"valid_from": "2024-03-01"}, "come together"),
         ({"window": 4, "segment": 5}, "a segment lies in a window"),
+        ({"hidden": 10**9}, "hidden is 1000000000; expected a whole number, from 1 to 8192"),
+        ({"seed": 2**32}, "seed is 4294967296; expected a whole number, from 0 to 4294967295"),
     ],
 )
 def test_bad_settings_are_refused(changes: dict[str, object], message: str) -> None:

@@ -35,8 +35,8 @@ class Arguments:
         unsorted: Times that fall: ``"refuse"`` or ``"sort"``.
         constant: A series that never changes: ``"refuse"``, ``"drop"`` or ``"keep"``.
         timezone: Times with offsets from UTC: ``"refuse"``, ``"utc"`` or ``"local"``.
-        valid_from: First time of the validation part; None holds back 15 % of each series.
-        test_from: First time of the test part; None holds back 15 % of each series.
+        valid_from: First time of the validation part; None holds back 15% of each series.
+        test_from: First time of the test part; None holds back 15% of each series.
         every: Steps between two rolling origins of ``evaluate``; 1 takes every window.
         progress: ``"auto"``, ``"plain"`` or ``"quiet"``.
     """

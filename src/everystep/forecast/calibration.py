@@ -1,4 +1,4 @@
-"""Widen or narrow the 80 % band until it covers 80 % of validation, at every step ahead."""
+"""Widen or narrow the 80% band until it covers 80% of validation, at every step ahead."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NARROWEST, WIDEST = 0.25, 8.0
 def band_factor(forecast: Array, truth: Array) -> Array:
     """Give the factor for each step ahead by which the band's two halves are multiplied.
 
-    Split conformal prediction: the factor is the 80 % quantile of how many half bands the truth lies away.
+    Split conformal prediction: the factor is the 80% quantile of how many half bands the truth lies away.
 
     Args:
         forecast: (n, horizon, 3) of validation windows.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from everystep.errors import counted
 from everystep.forecast.windows import Windows
 
 Array = NDArray[Any]
@@ -49,7 +50,10 @@ def why_not(relative: float, gain: float, blocks: int) -> str:
     if relative >= 1.0:
         return "it was not better on validation"
     if blocks < FEWEST_BLOCKS:
-        return f"validation holds only {blocks} horizons, and {FEWEST_BLOCKS} are needed to tell gain from chance"
+        return (
+            f"the validation part is only {counted(blocks, 'horizon')} long, "
+            f"and {FEWEST_BLOCKS} are needed to tell gain from chance"
+        )
     if gain < 1.0:
-        return f"its gain on validation, {1 - relative:.1%}, is within one standard error of none"
+        return f"its gain on validation, {1 - relative:.1%}, is less than one standard error, and may be chance"
     return ""

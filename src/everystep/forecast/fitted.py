@@ -40,7 +40,7 @@ class Fitted:
         return self.model.shape
 
     def forecast(self, windows: Windows) -> Array:
-        """Forecast in the units of the data: (n, horizon, 3), the 10 % quantile, the point and the 90 % quantile."""
+        """Forecast in the units of the data: (n, horizon, 3), the 10% quantile, the point and the 90% quantile."""
         return windows.restore(widened(scaled_forecast(self.model, windows), self.factor))
 
 

@@ -49,8 +49,8 @@ class Forecaster(Arguments):
         unsorted: Times that fall: ``"refuse"`` or ``"sort"``.
         constant: A series that never changes: ``"refuse"``, ``"drop"`` or ``"keep"``.
         timezone: Times with offsets from UTC: ``"refuse"``, ``"utc"`` or ``"local"``.
-        valid_from: First time of the validation part; None holds back 15 % of each series.
-        test_from: First time of the test part; None holds back 15 % of each series.
+        valid_from: First time of the validation part; None holds back 15% of each series.
+        test_from: First time of the test part; None holds back 15% of each series.
         every: Steps between two rolling origins of ``evaluate``; 1 takes every window.
         progress: ``"auto"``, ``"plain"`` or ``"quiet"``.
 
@@ -103,6 +103,7 @@ class Forecaster(Arguments):
         panel = read_panel(source, **columns, **extras, **self.reading)
         self._fit, self._panel = fit_forecaster(panel, settings, run=run, progress=self.progress), panel
         self._take(self._fit.fitted, panel, source)
+        self._notes = panel.notes
         self._seconds = clock.perf_counter() - began
         return self
 
@@ -114,6 +115,12 @@ class Forecaster(Arguments):
             NotFittedError: ``fit`` was not called.
         """
         return self._asked("fitted")[0]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was guessed, filled and left out in the table that was read last; empty after ``load``."""
+        self._asked("notes")
+        return getattr(self, "_notes", ())
 
     @property
     def known(self) -> Panel:
@@ -256,7 +263,9 @@ class Forecaster(Arguments):
 
     def _read(self, frame: Any, known: Panel, new_ids: str) -> Panel:
         policies = {name: getattr(self, name) for name in ("gaps", "nonfinite", "duplicates", "unsorted")}
-        return read_panel_like(frame, known.schema, new_ids=new_ids, **policies)
+        panel = read_panel_like(frame, known.schema, new_ids=new_ids, **policies)
+        self._notes = panel.notes
+        return panel
 
     def _asked(self, what: str) -> tuple[Fitted, Panel]:
         if not hasattr(self, "_fitted"):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from everystep.data import Panel
+from everystep.data.wording import show_time
 from everystep.forecast import naive, neural, statistical
 from everystep.forecast.fitting import Fit
 from everystep.forecast.metrics import error_by_step, figures
@@ -145,14 +146,6 @@ def verdict(scores: tuple[Score, ...]) -> tuple[str, str]:
         return first, f"everystep is best: {name} {value[first]:.3f}, {gain:.1%} below {second} ({value[second]:.3f})."
     loss = value[OURS] / value[first] - 1 if value[first] else math.inf
     return first, f"{first} wins: {name} {value[first]:.3f}; everystep has {value[OURS]:.3f}, {loss:.1%} more."
-
-
-def show_time(moment: Any) -> str:
-    """Write a time as people do: no more of it than is needed."""
-    if isinstance(moment, np.datetime64):
-        text = str(moment.astype("datetime64[s]"))
-        return text.removesuffix("T00:00:00").replace("T", " ")
-    return str(moment)
 
 
 def _shown(judged: Judged) -> list[int]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from everystep.data import Panel, Schema, Series
+from everystep.data.wording import show_time
 from everystep.errors import DataError
 
 Array = NDArray[Any]
@@ -68,11 +69,11 @@ def _join(old: Series, new: Series, schema: Schema) -> Series:
     expected = schema.freq.after(old.times[-1], 1)[0]
     if new.times[0] > expected:
         raise DataError(
-            f'forecast: series "{old.id}" is known up to {old.times[-1]} and the new data begins at {new.times[0]}; '
-            f"expected it to go on at {expected}. Give the steps between as well."
+            f'forecast: series "{old.id}" is known up to {show_time(old.times[-1])} and the new data begins at '
+            f"{show_time(new.times[0])}; expected it to go on at {show_time(expected)}. Give the steps between as well."
         )
-    if new.times[0] <= old.times[0]:
-        return new
+    if schema.freq.after(new.times[-1], 1)[0] < old.times[0]:
+        return old  # all of it lies before what is read
     kept = old.times < new.times[0]
     # The new end counts; where the new data ends before the old, the old values after it stay.
     after = old.times > new.times[-1]

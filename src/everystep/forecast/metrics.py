@@ -21,7 +21,7 @@ def figures(forecast: Array, task: Task) -> dict[str, Any]:
     exactly has no MASE and is left out of its mean.
 
     Args:
-        forecast: (n, horizon, 3), the 10 % quantile, the point forecast and the 90 % quantile.
+        forecast: (n, horizon, 3), the 10% quantile, the point forecast and the 90% quantile.
         task: What was asked.
 
     Returns:

@@ -61,7 +61,7 @@ class RecurrentForecaster(nn.Module):
                 nn.init.zeros_(layer.bias)
 
     def forward(self, window: Window) -> Tensor:
-        """Forecast (batch, horizon, 3): the 10 % quantile, the point and the 90 % quantile, never crossing."""
+        """Forecast (batch, horizon, 3): the 10% quantile, the point and the 90% quantile, never crossing."""
         size = self._size(window)
         unrolled = self.unroll(window)
         paths = self.readout(self.dropout(unrolled.y[-1])).unflatten(-1, (self.shape.horizon, 3))

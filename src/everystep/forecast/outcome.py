@@ -35,7 +35,7 @@ def outcome(fit: Fit, panel: Panel, evaluation: Evaluation, title: str, seconds:
     return FitResult(
         title=title,
         settings=told_settings(fit, panel),
-        notes=(*panel.notes, path_note(fit)),
+        notes=(*panel.notes, *path_notes(fit, panel)),
         evaluation=evaluation,
         curves=fit.curves,
         gates=gate_view(fit, panel),
@@ -46,12 +46,15 @@ def outcome(fit: Fit, panel: Panel, evaluation: Evaluation, title: str, seconds:
     )
 
 
-def path_note(fit: Fit) -> str:
-    """Say whether the recurrent path was kept."""
-    if fit.dropped:
-        return f"The recurrent path was left out, so the forecasts are Model 2's: {fit.dropped}."
-    relative = fit.validation.ratio_to(fit.model2)
-    return f"The recurrent path was kept: validation error is {1 - relative:.1%} below Model 2's."
+def path_notes(fit: Fit, panel: Panel) -> tuple[str, ...]:
+    """Say whether the recurrent path was kept, and what goes with it."""
+    if not fit.dropped:
+        relative = fit.validation.ratio_to(fit.model2)
+        return (f"The recurrent path was kept: validation error is {1 - relative:.1%} below Model 2's.",)
+    left_out = f"The recurrent path was left out, so the forecasts are Model 2's: {fit.dropped}."
+    schema, read_ahead = panel.schema, bool(fit.fitted.model.regression.any())
+    idle = (*schema.past, *(() if read_ahead else schema.future), *schema.static)
+    return (left_out, f"So these columns have no effect on the forecasts: {', '.join(idle)}.") if idle else (left_out,)
 
 
 def told_settings(fit: Fit, panel: Panel) -> dict[str, Any]:

@@ -26,8 +26,8 @@ class Score:
         rmse: Root of the mean squared error, in the units of the target.
         mase: Absolute error over that of the in-sample seasonal naive; below 1 is better than it.
         smape: Mean of |y - f| / (|y| + |f|), between 0 and 1.
-        quantile_loss: Mean pinball loss of the 10, 50 and 90 % quantiles; None without a band.
-        coverage: Share of the truth inside the 80 % band, 0 to 1; None without a band.
+        quantile_loss: Mean pinball loss of the 10, 50 and 90% quantiles; None without a band.
+        coverage: Share of the truth inside the 80% band, 0 to 1; None without a band.
         seconds: Wall-clock time of fitting and forecasting.
         error_by_step: Mean absolute error at 1, 2, ... horizon steps ahead.
         note: Why a figure is missing or special ("stopped after 20 s"); mostly empty.
@@ -58,9 +58,9 @@ class Fan:
         history: (n,) what was known.
         times: (horizon,) the times that were forecast.
         truth: (horizon,) what came, or None for a forecast of the real future.
-        low: (horizon,) 10 % quantile.
+        low: (horizon,) 10% quantile.
         median: (horizon,) point forecast.
-        high: (horizon,) 90 % quantile.
+        high: (horizon,) 90% quantile.
         others: Point forecasts (horizon,) of other methods from the same origin, by name.
     """
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from everystep.data import Panel
+from everystep.data.wording import counted, show_time
 from everystep.errors import ArgumentError, DataError
 from everystep.forecast.rows import Rows
 
@@ -31,12 +32,12 @@ class Split:
 
 
 def split_by_share(rows: Rows, horizon: int, test: int | None = None) -> Split:
-    """Hold back 15 % of each row for validation and 15 % for the test, at least one horizon each.
+    """Hold back 15% of each row for validation and 15 % for the test, at least one horizon each.
 
     Args:
         rows: The rows.
         horizon: Steps ahead.
-        test: Values of each row to hold back for the test instead of 15 %, at least ``horizon``.
+        test: Values of each row to hold back for the test instead of 15%, at least ``horizon``.
 
     Raises:
         DataError: No row is long enough.
@@ -70,11 +71,20 @@ def split_by_date(panel: Panel, rows: Rows, valid_from: Any, test_from: Any, hor
     for name, part in (("training", train), ("validation", valid - train), ("test", end - valid)):
         if (part < horizon).all():
             raise DataError(
-                f"split: the {name} part has at most {part.max()} values of a series with validation from {valid_from} "
-                f"and test from {test_from}; expected at least the horizon, {horizon}. Move the times or shorten it."
+                f"split: with validation from {valid_from} and test from {test_from} the {name} part has at most "
+                f"{counted(int(part.max()), 'value')} of a series; expected at least the horizon, {horizon}. The table "
+                f"reaches from {_first(panel)} to {_last(panel)}: move the times, or ask for a shorter horizon."
             )
     short = (train < horizon + LEAST_WINDOWS) | (valid - train < horizon)
     return Split(np.where(short, 0, train), np.where(short, 0, valid), end)
+
+
+def _first(panel: Panel) -> str:
+    return show_time(min(series.times[0] for series in panel.series))
+
+
+def _last(panel: Panel) -> str:
+    return show_time(max(series.times[-1] for series in panel.series))
 
 
 def _cuts(times: Array, valid_from: Any, test_from: Any) -> tuple[int, int]:
@@ -85,7 +95,9 @@ def _as(times: Array, moment: Any) -> Any:
     try:
         return np.array(moment).astype(times.dtype)[()]
     except (ValueError, TypeError) as error:
-        raise ArgumentError(f"split: {moment!r} is no time of this table, whose times are like {times[0]}.") from error
+        raise ArgumentError(
+            f'split: "{moment}" is no time of this table, whose times are like {show_time(times[0])}.'
+        ) from error
 
 
 def _too_short(rows: Rows, least: int, horizon: int) -> DataError:

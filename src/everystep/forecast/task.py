@@ -87,7 +87,7 @@ def with_band(points: Array, point_valid: Array, task: Task) -> Array:
         task: What was asked.
 
     Returns:
-        (n, horizon, 3), the 10 % quantile, the point forecast and the 90 % quantile.
+        (n, horizon, 3), the 10% quantile, the point forecast and the 90% quantile.
     """
     errors = (task.valid.truth() - point_valid) / task.valid.unit[:, None]
     low, high = np.quantile(errors, [0.1, 0.9], axis=0)

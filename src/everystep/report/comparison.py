@@ -57,7 +57,7 @@ def score_table(evaluation: Evaluation) -> Markup:
         Column("RMSE", best=min),
         Column("sMAPE", best=min),
         Column("quantile loss", best=min),
-        Column("in 80 % band", best=_nearest_promise, write=_percents),
+        Column("in 80% band", best=_nearest_promise, write=_percents),
         Column("seconds", write=_seconds),
     ]
     cells = [[s.method, s.mase, s.mae, s.rmse, s.smape, s.quantile_loss, s.coverage, s.seconds] for s in rows]
@@ -68,7 +68,7 @@ def score_table(evaluation: Evaluation) -> Markup:
 
 def _remarks(evaluation: Evaluation) -> Markup:
     remarks = [f"{label(s.method)}: {label(s.note, 200)}" for s in evaluation.scores if s.note or s.failed]
-    line = "The star marks the best figure of a column; for the band, the one nearest to 80 %."
+    line = "The star marks the best figure of a column; for the band, the one nearest to 80%."
     return Markup('<p class="small quiet">{}</p>\n').format(" ".join([line, *(f"{r.rstrip('.: ')}." for r in remarks)]))
 
 
@@ -132,7 +132,7 @@ def _nearest_promise(shares: Sequence[float]) -> float:
 
 
 def _percents(shares: Sequence[float | None]) -> list[str]:
-    return [f"{share:.0%}".replace("%", "\u00a0%") if share is not None and _known(share) else "–" for share in shares]
+    return [f"{share:.0%}" if share is not None and _known(share) else "–" for share in shares]
 
 
 def _seconds(values: Sequence[float | None]) -> list[str]:

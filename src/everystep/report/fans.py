@@ -1,4 +1,4 @@
-"""Forecast fans: the median, its 80 % band, what came, and the best of the others for comparison."""
+"""Forecast fans: the median, its 80% band, what came, and the best of the others for comparison."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def fan_chart(fan: Fan, evaluation: Evaluation, rival: str | None, heights: tupl
     lines.append(Line(OWN, ahead, median, role="forecast", weight=2.2))
     return line_chart(
         lines,
-        bands=[Band("80 % band", ahead, low, high)],
+        bands=[Band("80% band", ahead, low, high)],
         marks=[Mark(times[-1], "origin")],
         title=f"Forecast of {label(fan.id, 40)}",
         alt=_alt(fan),
@@ -86,7 +86,7 @@ def _heading(fan: Fan) -> str:
 
 
 def _alt(fan: Fan) -> str:
-    band = f"80 % band {number(fan.low[-1])} to {number(fan.high[-1])}"
+    band = f"80% band {number(fan.low[-1])} to {number(fan.high[-1])}"
     came = "" if fan.truth is None else f"; the truth there was {number(fan.truth[-1])}"
     ahead = f"{len(fan.times)} steps ahead: {number(fan.median[-1])}, {band}"
     return f"Median forecast of {label(fan.target, 40)}, {ahead}{came}."

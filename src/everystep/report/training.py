@@ -60,4 +60,4 @@ def _words(curves: Curves) -> str:
     if abs(gain) < 5e-4:
         return f"{opening}. The recurrent path added nothing to the linear one (Model 2), where training starts."
     side = "below" if gain > 0 else "above"
-    return f"{opening}, {abs(gain):.1%}".replace("%", "\u00a0%") + f" {side} Model 2, where training starts."
+    return f"{opening}, {abs(gain):.1%} {side} Model 2, where training starts."

@@ -58,6 +58,23 @@ def test_ctrl_c_leaves_with_130(monkeypatch):
     assert leave(monkeypatch, train, typed=["train"]) == 130
 
 
+def test_ctrl_c_says_what_training_said(monkeypatch, capsys):
+    def train() -> None:
+        raise KeyboardInterrupt("Stopped after step 3 of 9. The same command goes on from there (saved in run).")
+
+    def wait() -> None:
+        raise KeyboardInterrupt
+
+    leave(monkeypatch, train, wait, typed=["train"])
+    told = capsys.readouterr()
+    assert told.err.strip() == (
+        "everystep: Stopped after step 3 of 9. The same command goes on from there (saved in run)."
+    )
+    assert told.out == ""
+    assert leave(monkeypatch, train, wait, typed=["wait"]) == 130
+    assert capsys.readouterr().err.strip() == "everystep: Stopped by Ctrl-C."
+
+
 def test_a_bug_keeps_its_traceback(monkeypatch):
     def wrong() -> None:
         raise ZeroDivisionError

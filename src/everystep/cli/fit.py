@@ -92,6 +92,11 @@ def tell_result(metrics: dict, directory: Path) -> None:  # type: ignore[type-ar
     for note in metrics["notes"]:
         print(f"- {printable(note)}")
     origins, steps = counted(metrics["origins"], "origin"), counted(metrics["horizon"], "step")
-    print(f"\nJudged from {origins} in the held-back tail, {steps} ahead:\n")
+    tail = (
+        "the held-back tail"
+        if metrics["series"] == 1
+        else f"the held-back tail of each of {metrics['series']:,} series"
+    )
+    print(f"\nJudged from {origins} in {tail}, {steps} ahead:\n")
     print(score_table(metrics["table"], metrics["winner"]))
     print(f"\n{metrics['verdict']}\nModel: {directory}\nReport: {directory / 'report.html'}")

@@ -24,6 +24,7 @@ COMMANDS: tuple[Callable[..., Any], ...] = (demo, fit, predict, tour)  # in the 
 
 REFUSED = 2
 FAILED = 1
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,6 +44,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as failure:
         print(f"everystep: {failure}", file=sys.stderr)
         sys.exit(FAILED)
+    except SystemExit as leaving:
+        if leaving.code == INTERRUPTED:
+            print(f"\neverystep: {_told_by(leaving)}", file=sys.stderr)
+        raise
+
+
+def _told_by(leaving: BaseException) -> str:
+    """Find what the interrupt said on its way out: training says what is saved and how to go on."""
+    cause = leaving.__cause__ or leaving.__context__
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__cause__ or cause.__context__
+    return str(cause or "") or "Stopped by Ctrl-C."
 
 
 def program(commands: Sequence[Callable[..., Any]]) -> typer.Typer:

@@ -146,7 +146,7 @@ def figure_of(picture: Markup, *, heading: str = "", caption: Markup | str = "",
 def _drawing() -> Iterator[None]:
     try:
         from matplotlib import rc_context
-    except ImportError as missing:
+    except ModuleNotFoundError as missing:
         raise MissingExtraError("charts: matplotlib is not installed; pip install matplotlib.") from missing
     with rc_context(_STYLE), warnings.catch_warnings():
         # The browser has its own fonts: that DejaVu lacks a letter only makes our measure of it rough.

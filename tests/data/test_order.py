@@ -71,7 +71,7 @@ def test_a_constant_series_is_refused_by_name():
     table = pd.concat([several(5), frame(5).assign(unique_id="d", y=0.0)])
     assert refusal(table) == (
         'the frame: series "d" never changes: column "y" is 0 in all its rows (5), and there is nothing to learn '
-        'from it. 1 of 4 series are so: leave them out, or pass constant="drop".'
+        'from it. 1 series of 4 never change: leave them out, or pass constant="drop".'
     )
     assert read_panel(table, constant="drop").schema.ids == ("a", "b", "c")
     assert read_panel(table, constant="keep").schema.ids == ("a", "b", "c", "d")

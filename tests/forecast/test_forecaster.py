@@ -94,6 +94,22 @@ def test_what_was_filled_in_new_data_is_told() -> None:
     assert "3 missing time stamps put in, in 1 series of 1." in forecaster.notes
 
 
+def test_histories_shorter_than_the_window_are_told() -> None:
+    forecaster = quick().fit(frame())
+    forecaster.predict(frame=frame().tail(3))
+    assert forecaster.notes == (
+        'The model reads 14 values of the past, and 1 of 1 series have fewer ("y" has 3): give longer histories for '
+        "better forecasts.",
+    )
+    assert not forecaster.update(frame().tail(3)).notes
+
+
+def test_series_too_short_to_learn_from_are_counted() -> None:
+    table = pd.concat([frame(name="a"), frame(count=6, name="b")])
+    notes = quick().fit(table).result().notes
+    assert "Too short to train on or to be judged by, and forecast all the same: 1 series of 2." in notes
+
+
 def test_columns_without_effect_are_named() -> None:
     noise = np.random.default_rng(5).normal(size=(2, DAYS))
     table = frame().assign(rain=noise[0], wind=noise[1])
@@ -111,6 +127,15 @@ def test_a_saved_model_forecasts_the_same_bits(fitted: Forecaster, tmp_path: obj
     assert loaded.get_params() == fitted.get_params()
     with pytest.raises(NotFittedError, match="a loaded model has only the end"):
         loaded.evaluate()
+
+
+def test_dates_and_numbers_of_other_libraries_can_be_saved(tmp_path: object) -> None:
+    dates = {"valid_from": pd.Timestamp("2024-04-01"), "test_from": pd.Timestamp("2024-05-01")}
+    forecaster = quick(horizon=np.int64(7), **dates).fit(frame())
+    forecaster.save(tmp_path / "model")  # type: ignore[operator]
+    loaded = Forecaster.load(tmp_path / "model")  # type: ignore[operator]
+    assert (loaded.horizon, loaded.valid_from) == (7, "2024-04-01 00:00:00")
+    assert numbers(loaded.predict()).tolist() == numbers(forecaster.predict()).tolist()
 
 
 def test_a_config_that_does_not_fit_its_weights_is_named(fitted: Forecaster, tmp_path: object) -> None:
@@ -210,6 +235,16 @@ def test_cross_validation_has_its_origins_and_the_truth() -> None:
     assert ((made["ds"] - made["cutoff"]).dt.days == np.tile(np.arange(1, 8), 3)).all()
     with pytest.raises(ArgumentError, match="windows is 0"):
         quick().cross_validation(table, windows=0)
+
+
+def test_too_many_origins_are_refused_with_the_numbers() -> None:
+    with pytest.raises(DataError, match="has 160 values; 3,518 are needed: 3,500 for the origins, a horizon of 7 each"):
+        quick().cross_validation(frame(), windows=500)
+
+
+def test_a_forecaster_shows_what_it_was_given() -> None:
+    assert repr(Forecaster()) == "Forecaster()"
+    assert repr(Forecaster(horizon=12, cell="gru")) == "Forecaster(horizon=12, cell='gru')"
 
 
 def test_series_too_short_are_refused_with_the_numbers_and_the_mend() -> None:

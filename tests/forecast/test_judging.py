@@ -124,6 +124,11 @@ def test_the_verdict_says_plainly_who_won() -> None:
         "ETS",
         "ETS wins: MASE 1.000; everystep has 1.100, 10.0% more.",
     )
+    # Beside no error at all, or one of nothing but rounding, a percentage says nothing.
+    perfect = verdict((row("everystep", 2.3e-7), row("seasonal naive", 0.0)))
+    assert perfect[1] == "seasonal naive wins: MASE 0.000; everystep has 2.3e-07."
+    far = verdict((row("everystep", 2.0), row("ETS", 0.01)))
+    assert far[1] == "ETS wins: MASE 0.010; everystep has 2.000, 200 times as much."
     level = verdict((row("everystep", 0.5), row("Model 2 (linear)", 0.500001), row("ETS", 1.0)))
     assert level[0] == "Model 2 (linear)"
     assert "recurrence adds nothing here" in level[1]

@@ -102,6 +102,8 @@ def test_a_dated_split_cuts_at_the_two_times() -> None:
         split_by_date(made, rows_of(made), "2024-05-01", "2025-01-01", 7)
     with pytest.raises(ArgumentError, match="is no time of this table"):
         split_by_date(made, rows_of(made), "soon", "2024-05-01", 7)
+    with pytest.raises(ArgumentError, match="whose times are like 2024-01-01"):
+        split_by_date(made, rows_of(made), "2024-04-01T00:00+02:00", "2024-05-01", 7)
 
 
 def test_impossible_shapes_are_refused() -> None:

@@ -102,11 +102,8 @@ def _refusal(table: Table, rows: Rows, layout: Layout, still: np.ndarray) -> Dat
     part = rows.values[rows.bounds[at] : rows.bounds[at + 1]][:, layout.of("target")]
     column = int(np.argmax(np.ptp(part, axis=0) == 0))
     name = layout.columns[column]
-    others = (
-        f' {int(still.sum()):,} of {len(rows.ids):,} series are so: leave them out, or pass constant="drop".'
-        if len(rows.ids) > 1
-        else ""
-    )
+    never = f" {counted(int(still.sum()), 'series')} of {len(rows.ids):,} never change: leave them out, or pass "
+    others = f'{never}constant="drop".' if len(rows.ids) > 1 else ""
     return DataError(
         f'{table.name}: series "{rows.ids[at]}" never changes: column "{name}" is {part[0, column]:g} in all its rows '
         f"({len(part):,}), and there is nothing to learn from it.{others}"

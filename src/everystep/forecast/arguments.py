@@ -76,6 +76,12 @@ class Arguments:
         self.unsorted, self.constant, self.timezone = unsorted, constant, timezone
         self.valid_from, self.test_from, self.every, self.progress = valid_from, test_from, every, progress
 
+    def __repr__(self) -> str:
+        """Show the arguments that were given: ``Forecaster(horizon=12)``."""
+        usual = inspect.signature(Arguments.__init__).parameters
+        given = (f"{name}={value!r}" for name, value in self.get_params().items() if value != usual[name].default)
+        return f"{type(self).__name__}({', '.join(given)})"
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Give the constructor's arguments; ``deep`` is there for scikit-learn and changes nothing."""
         return {name: getattr(self, name) for name in _parameters()}

@@ -15,7 +15,7 @@ from everystep.forecast.answer import answer, forecast_ahead
 from everystep.forecast.arguments import Arguments
 from everystep.forecast.fitted import Fitted
 from everystep.forecast.fitting import Fit, fit_forecaster
-from everystep.forecast.known import joined
+from everystep.forecast.known import joined, shorter_than
 from everystep.forecast.outcome import outcome
 from everystep.forecast.results import Evaluation, FitResult
 from everystep.train import Run, Trained
@@ -161,6 +161,8 @@ class Forecaster(Arguments):
         steps = self._steps(h, fitted.shape.horizon)
         like = self._like if frame is None else frame
         panel = known if frame is None else self._read(frame, known, new_ids)
+        if frame is not None:
+            self._notes = (*self._notes, *shorter_than(panel, fitted.shape.window))
         rows, forecast = forecast_ahead(fitted, panel, self._ahead(panel, future, steps))
         return answer(rows, forecast[:, :steps], panel, like)
 

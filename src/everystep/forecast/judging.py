@@ -140,12 +140,24 @@ def verdict(scores: tuple[Score, ...]) -> tuple[str, str]:
     name = measure.upper()
     rival = second if first == OURS else first
     if abs(value[OURS] - value[rival]) <= LEVEL * value[rival]:
-        return rival, f"{rival} and everystep are level, {name} {value[rival]:.3f}: recurrence adds nothing here."
+        return rival, f"{rival} and everystep are level, {name} {_figure(value[rival])}: recurrence adds nothing here."
     if first == OURS:
         gain = 1 - value[first] / value[second] if value[second] else 0.0
-        return first, f"everystep is best: {name} {value[first]:.3f}, {gain:.1%} below {second} ({value[second]:.3f})."
-    loss = value[OURS] / value[first] - 1 if value[first] else math.inf
-    return first, f"{first} wins: {name} {value[first]:.3f}; everystep has {value[OURS]:.3f}, {loss:.1%} more."
+        beside = f"{gain:.1%} below {second} ({_figure(value[second])})"
+        return first, f"everystep is best: {name} {_figure(value[first])}, {beside}."
+    more = _more(value[OURS], value[first])
+    return first, f"{first} wins: {name} {_figure(value[first])}; everystep has {_figure(value[OURS])}{more}."
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.001 or value == 0 else f"{value:.2g}"
+
+
+def _more(value: float, best: float) -> str:
+    """Compare with the best, where there is something to compare with."""
+    if best == 0:
+        return ""
+    return f", {value / best - 1:.1%} more" if value < 10 * best else f", {value / best:,.0f} times as much"
 
 
 def _shown(judged: Judged) -> list[int]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from everystep.data import Panel, Schema, Series
-from everystep.data.wording import show_time
+from everystep.data.wording import counted, show_time
 from everystep.errors import DataError
 
 Array = NDArray[Any]
@@ -21,6 +21,18 @@ PARTS = ("target", "past", "future")
 def tail(panel: Panel, most: int) -> Panel:
     """Keep the last ``most`` steps of each series."""
     return replace(panel, series=tuple(_from(series, max(0, len(series) - most)) for series in panel.series))
+
+
+def shorter_than(panel: Panel, window: int) -> tuple[str, ...]:
+    """Say which histories hold fewer values than the model reads; its forecasts from them are poorer."""
+    short = [series for series in panel.series if len(series) < window]
+    if not short:
+        return ()
+    least = min(short, key=len)
+    return (
+        f"The model reads {counted(window, 'value')} of the past, and {len(short):,} of {len(panel.series):,} series "
+        f'have fewer ("{least.id}" has {len(least):,}): give longer histories for better forecasts.',
+    )
 
 
 def joined(known: Panel, new: Panel) -> Panel:

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from everystep.data import Panel
+from everystep.errors import counted
 from everystep.forecast.answer import forecast_ahead
 from everystep.forecast.fitting import Fit
 from everystep.forecast.judging import MOST_FANS, SHOWN_HISTORY
@@ -35,7 +36,7 @@ def outcome(fit: Fit, panel: Panel, evaluation: Evaluation, title: str, seconds:
     return FitResult(
         title=title,
         settings=told_settings(fit, panel),
-        notes=(*panel.notes, *path_notes(fit, panel)),
+        notes=(*panel.notes, *short_notes(fit), *path_notes(fit, panel)),
         evaluation=evaluation,
         curves=fit.curves,
         gates=gate_view(fit, panel),
@@ -44,6 +45,13 @@ def outcome(fit: Fit, panel: Panel, evaluation: Evaluation, title: str, seconds:
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         seconds=seconds,
     )
+
+
+def short_notes(fit: Fit) -> tuple[str, ...]:
+    """Say how many series were too short to learn from."""
+    short = len(np.unique(fit.rows.series[fit.split.valid == 0]))
+    of_all = f"{counted(short, 'series', 'series')} of {len(np.unique(fit.rows.series)):,}"
+    return (f"Too short to train on or to be judged by, and forecast all the same: {of_all}.",) if short else ()
 
 
 def path_notes(fit: Fit, panel: Panel) -> tuple[str, ...]:

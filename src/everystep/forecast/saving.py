@@ -55,11 +55,17 @@ def save(
                 "data": known.schema.to_dict(),
                 "ids": list(known.ids),
                 "rows": [list(name) for name in fitted.scaling.names],
-                "settings": settings,
+                "settings": {name: _plain(value) for name, value in settings.items()},
             },
             metrics=metrics,
         ),
     )
+
+
+def _plain(value: Any) -> Any:
+    """Give a setting as JSON can hold it: numbers of NumPy as numbers, dates as text."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def load(directory: str | Path) -> tuple[Fitted, Panel, dict[str, Any], dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +54,7 @@ def split_by_share(rows: Rows, horizon: int, test: int | None = None) -> Split:
     least = 2 * horizon + (test or horizon) + LEAST_WINDOWS
     short = end < least
     if short.all():
-        raise _too_short(rows, least, horizon)
+        raise _too_short(rows, least, horizon, test)
     return Split(np.where(short, 0, train), np.where(short, 0, valid), end)
 
 
@@ -93,19 +94,27 @@ def _cuts(times: Array, valid_from: Any, test_from: Any) -> tuple[int, int]:
 
 def _as(times: Array, moment: Any) -> Any:
     try:
-        return np.array(moment).astype(times.dtype)[()]
-    except (ValueError, TypeError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # NumPy drops an offset from UTC with no more than a warning
+            return np.array(moment).astype(times.dtype)[()]
+    except (ValueError, TypeError, Warning) as error:
         raise ArgumentError(
             f'split: "{moment}" is no time of this table, whose times are like {show_time(times[0])}.'
         ) from error
 
 
-def _too_short(rows: Rows, least: int, horizon: int) -> DataError:
+def _too_short(rows: Rows, least: int, horizon: int, test: int | None) -> DataError:
     longest = int(np.argmax(rows.known))
+    length = int(rows.known[longest])
+    has = f"forecast: the longest series, {rows.names[longest][0]}, has {counted(length, 'value')}; "
+    if test is not None:
+        return DataError(
+            f"{has}{least:,} are needed: {test:,} for the origins, a horizon of {horizon} each to train and validate, "
+            f"and {LEAST_WINDOWS} more. Ask for fewer origins, or for a shorter step or horizon."
+        )
     return DataError(
-        f"forecast: the longest series, {rows.names[longest][0]}, has {rows.known[longest]} values; a horizon of "
-        f"{horizon} needs at least {least} (a horizon each to train, validate and test, and {LEAST_WINDOWS} more). "
-        f"{_mend(int(rows.known[longest]))}"
+        f"{has}a horizon of {horizon} needs at least {least} (a horizon each to train, validate and test, and "
+        f"{LEAST_WINDOWS} more). {_mend(length)}"
     )
 
 

@@ -55,8 +55,7 @@ class Settings:
         _positive("learning_rate", self.learning_rate)
         if self.clip_norm is not None:
             _positive("clip_norm", self.clip_norm)
-        if self.weight_decay != 0:
-            _positive("weight_decay", self.weight_decay)
+        _positive("weight_decay", self.weight_decay, zero=True)
         if self.schedule not in SCHEDULES:
             raise unknown("Settings", "schedule", self.schedule, SCHEDULES)
 
@@ -66,6 +65,7 @@ def _whole(name: str, value: object, least: int) -> None:
         raise ArgumentError(f"Settings: {name} is {value!r}; expected a whole number, {least} or more.")
 
 
-def _positive(name: str, value: object) -> None:
-    if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
-        raise ArgumentError(f"Settings: {name} is {value!r}; expected a finite number above 0.")
+def _positive(name: str, value: object, zero: bool = False) -> None:
+    if not isinstance(value, int | float) or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+        wanted = "0 or a finite number above it" if zero else "a finite number above 0"
+        raise ArgumentError(f"Settings: {name} is {value!r}; expected {wanted}.")

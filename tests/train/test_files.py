@@ -264,3 +264,9 @@ def same_json(changed: bytes, directory: Path) -> bool:
 def load_config_of(model: SavedModel, directory: Path):
     save_model(directory / "again", model)
     return json.loads((directory / "again" / "config.json").read_text())
+
+
+def test_a_file_that_can_not_be_read_is_not_called_damaged(tmp_path):
+    (tmp_path / "config.json").mkdir()  # a directory reads as no file does, whoever asks
+    with pytest.raises(ModelFileError, match=r"config\.json can't be read: "):
+        load_model(tmp_path)

@@ -64,7 +64,9 @@ def read_json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise ModelFileError(f"{path} is missing: nothing was saved there, or it was moved away.") from None
-    except (ValueError, OSError) as cause:
+    except OSError as cause:
+        raise ModelFileError(f"{path} can't be read: {cause.strerror}.") from cause
+    except ValueError as cause:
         raise damaged(path, str(cause)) from cause
     if not isinstance(value, dict):
         raise damaged(path, "it holds no JSON object")

@@ -109,3 +109,11 @@ def test_a_frequency_of_dates_does_not_go_with_whole_numbers():
     assert str(caught.value) == (
         'the frame: the times are whole numbers, and freq="h" is a step of dates; expected a whole number.'
     )
+
+
+@pytest.mark.parametrize(
+    ("alias", "words"),
+    [("W-SAT", "1 week"), ("15min", "15 minutes"), ("QE-MAR", "1 quarter"), ("B", "1 business day"), ("2", "2 units")],
+)
+def test_a_step_is_told_in_words(alias, words):
+    assert Frequency(alias).words == words

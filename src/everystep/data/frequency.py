@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from everystep.errors import DataError, unknown
+from everystep.errors import DataError, counted, unknown
 
 SECOND = 1_000_000_000  # in nanoseconds
 DAY = 86_400 * SECOND
@@ -19,6 +19,11 @@ MONTHS = {"MS": 1, "ME": 1, "QS": 3, "QE": 3, "YS": 12, "YE": 12}
 OLD = {
     "H": "h", "T": "min", "S": "s", "L": "ms", "U": "us", "N": "ns", "d": "D", "w": "W", "b": "B",
     "M": "ME", "Q": "QE", "Y": "YE", "A": "YE", "AS": "YS",
+}  # fmt: skip
+WORDS = {
+    "ns": "nanosecond", "us": "microsecond", "ms": "millisecond", "s": "second", "min": "minute", "h": "hour",
+    "D": "day", "W": "week", "B": "business day", "MS": "month", "ME": "month", "QS": "quarter", "QE": "quarter",
+    "YS": "year", "YE": "year", "": "unit",
 }  # fmt: skip
 MONTH_NAMES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 DAY_NAMES = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
@@ -61,6 +66,11 @@ class Frequency:
 
     def __str__(self) -> str:
         return self.alias
+
+    @property
+    def words(self) -> str:
+        """The step for people who don't know the aliases: ``"1 week"`` for ``"W-SAT"``."""
+        return counted(self.count, WORDS[self.unit])
 
     @cached_property
     def count(self) -> int:

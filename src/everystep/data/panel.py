@@ -162,4 +162,4 @@ def _frequency(table: Table, rows: Rows, given: str | int | Frequency | None) ->
             f"{table.name}: no series has more than one row, so there is neither a step from one time to the next nor "
             "anything to learn from; expected the history of each series."
         )
-    return freq, f"Frequency: {freq}, the most common step."
+    return freq, f"Frequency: {freq.words} ({freq}), the most common step."

@@ -6,8 +6,9 @@ Everything above this file runs a step over time; nothing above it changes what 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from numbers import Integral
 from typing import Any, ClassVar, Generic, TypeVar
 
 from torch import Tensor, nn
@@ -80,8 +81,12 @@ class Cell(nn.Module, Generic[S]):
         self.output_size = output_size
         self.part_sizes = part_sizes
         inputs = self.input_size if isinstance(self.input_size, dict) else {"input_size": self.input_size}
-        for name, size in {**inputs, "output_size": output_size, **part_sizes}.items():
+        for name, size in {**inputs, "output_size": output_size}.items():
             _check_size(who, name, size)
+        for name, size in part_sizes.items():
+            for n in size if isinstance(size, tuple) else (size,):
+                if not isinstance(n, str):  # a context field
+                    _check_size(who, name, n)
         _check_state_type(who, getattr(type(self), "State", None), tuple(part_sizes))
 
     def initial_state(self, batch_size: int, like: Tensor, context: Any = None) -> S:
@@ -110,7 +115,7 @@ def part_shape(cell: Cell[Any], part: str, context: Any = None) -> tuple[int, ..
     """Give the shape of one part of a cell's state, without its batch axis."""
     size = cell.part_sizes[part]
     sizes = size if isinstance(size, tuple) else (size,)
-    return tuple(n if isinstance(n, int) else _axis_of(cell, part, n, context) for n in sizes)
+    return tuple(_axis_of(cell, part, n, context) if isinstance(n, str) else n for n in sizes)
 
 
 def _axis_of(cell: Cell[Any], part: str, field: str, context: Any) -> int:
@@ -163,17 +168,27 @@ def tap(name: str, value: Tensor) -> Tensor:
 def listen() -> Iterator[dict[str, Tensor]]:
     """Collect the taps of the steps taken inside the block: ``{name: value}``."""
     seen: dict[str, Tensor] = {}
+    with _taps_go_to(seen):
+        yield seen
+
+
+def unheard() -> AbstractContextManager[None]:
+    """Take steps inside the block without anyone hearing their taps."""
+    return _taps_go_to(None)
+
+
+@contextmanager
+def _taps_go_to(seen: dict[str, Tensor] | None) -> Iterator[None]:
     token = _taps.set(seen)
     try:
-        yield seen
+        yield
     finally:
         _taps.reset(token)
 
 
-def _check_size(who: str, name: str, size: PartSize) -> None:
-    for n in size if isinstance(size, tuple) else (size,):
-        if not (isinstance(n, str) or (isinstance(n, int) and not isinstance(n, bool) and n >= 0)):
-            raise ArgumentError(f"{who}: {name} is {size!r}; expected a whole number, 0 or more.")
+def _check_size(who: str, name: str, size: Any) -> None:
+    if not isinstance(size, Integral) or isinstance(size, bool) or size < 0:
+        raise ArgumentError(f"{who}: {name} is {size!r}; expected a whole number, 0 or more.")
 
 
 def _check_state_type(who: str, state_type: Any, parts: tuple[str, ...]) -> None:

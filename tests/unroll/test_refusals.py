@@ -201,7 +201,7 @@ def refused(kind, text, call):
         ),
         (
             errors.DTypeError,
-            "LSTM: forced h is a Tensor; expected (values, where).",
+            "LSTM: forced h is a Tensor; expected two tensors (values, where).",
             lambda: es.unroll(LSTM, X, forced={"h": torch.zeros(5, 2, 8)}),
         ),
         (
@@ -346,3 +346,49 @@ def test_every_refusal_can_be_caught_by_one_name_and_by_its_builtin():
         assert issubclass(getattr(errors, name), ValueError)
     assert issubclass(errors.StateError, TypeError)
     assert issubclass(errors.MissingExtraError, ImportError)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "call"),
+    [
+        (
+            errors.ArgumentError,
+            "unroll: cell is the class LSTM; expected a cell, such as LSTM(input_size, hidden_size), "
+            "or a function (state, x).",
+            lambda: es.unroll(es.cells.LSTM, X),
+        ),
+        (
+            errors.DTypeError,
+            'LSTM: record is None; expected names of taps and state parts, or "all".',
+            lambda: es.unroll(LSTM, X, record=None),
+        ),
+        (
+            errors.DTypeError,
+            "LSTM: forced is a list; expected {part: (values, where)}.",
+            lambda: es.unroll(LSTM, X, forced=[1]),
+        ),
+        (
+            errors.DTypeError,
+            "LSTM: lengths is 3; expected whole numbers (batch,).",
+            lambda: es.unroll(LSTM, X, lengths=3),
+        ),
+        (
+            errors.DTypeError,
+            "LSTM: mask is ndarray; expected a bool tensor (time, batch): "
+            "pass torch.as_tensor(mask, dtype=torch.bool).",
+            lambda: es.unroll(LSTM, X, mask=FLAGS.numpy()),
+        ),
+        (
+            errors.DTypeError,
+            "teacher_forcing: target is a ndarray; expected a tensor.",
+            lambda: es.teacher_forcing(X.numpy()),
+        ),
+        (
+            errors.ArgumentError,
+            "LSTM: input_size is '3'; expected a whole number, 0 or more.",
+            lambda: es.cells.LSTM("3", 8),
+        ),
+    ],
+)
+def test_an_argument_of_the_wrong_kind_is_refused_in_these_words(kind, text, call):
+    refused(kind, text, call)

@@ -337,5 +337,35 @@ def test_generating_no_steps_gives_no_outputs_and_the_start():
 
 
 def test_generating_fewer_than_no_steps_is_refused():
-    with pytest.raises(es.errors.ArgumentError, match=r"generate: steps is -1; expected 0 or more\."):
+    with pytest.raises(es.errors.ArgumentError, match=r"generate: steps is -1; expected a whole number, 0 or more\."):
         es.generate(es.cells.GRU(2, 2), -1, torch.randn(3, 2), lambda y: y)
+
+
+def test_what_feed_returns_is_held_to_the_shape_of_the_first_input():
+    with pytest.raises(es.errors.ShapeError) as refusal:
+        es.generate(es.cells.Jordan(2, 4, 3), 2, torch.zeros(5, 2), lambda y: y)
+    assert str(refusal.value) == (
+        "generate: feed returned a tensor of shape (5, 3); expected what first is, a tensor of shape (5, 2)."
+    )
+
+
+def test_float_targets_are_forced_under_autocast_whatever_the_state_became():
+    cell, x = es.cells.Jordan(2, 4, 3), torch.zeros(5, 2, 2)
+    forced = es.teacher_forcing(torch.zeros(5, 2, 3))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        carried = es.unroll(cell, x).state
+        assert es.unroll(cell, x, carried, forced=forced).y.isfinite().all()
+
+
+class Unexpanded(LearnedSum):
+    def initial_state(self, batch_size, like, context=None):
+        return Running(self.start.unsqueeze(0))  # one row, whatever the batch
+
+
+def test_a_start_of_the_wrong_shape_is_named_even_where_only_a_reset_needs_it():
+    given = Running(torch.zeros(3, 1))
+    for state in (None, given):
+        with pytest.raises(es.errors.ShapeError) as refusal:
+            es.unroll(Unexpanded(), torch.ones(4, 3, 1), state, resets=torch.zeros(4, 3, dtype=torch.bool))
+        expected = "Unexpanded.initial_state: state part total has shape (1, 1); expected (batch=3, 1)."
+        assert str(refusal.value) == expected

@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from everystep.cell import unheard
 from everystep.engines.job import Answer, Job
-from everystep.engines.padding import fill_unused, select
+from everystep.engines.padding import Sources, backwards, fill_unused, plain_x, select, sources
 from everystep.engines.stepping import Parts, each_stream, streams_of
-from everystep.errors import unknown
+from everystep.errors import StepError, TapError, unknown
 
 
 def run(job: Job) -> Answer:
@@ -23,18 +24,31 @@ def run(job: Job) -> Answer:
         y, the state after the last step of each sequence, and what was recorded.
     """
     steps = next(iter(streams_of(job.x).values())).shape[0]
-    if steps == 0:
-        return _run_nothing(job)
-    x = job.x if job.used is None else fill_unused(job.x, job.used)
+    with unheard():  # where a step unrolls a cell of its own, the taps in there are not the outer step's
+        return _run(job, steps) if steps else _run_nothing(job)
+
+
+def _run(job: Job, steps: int) -> Answer:
+    x, entering = (job.x, job.initial) if job.used is None else _stand_ins(job, job.used)
     state, taken, names = job.state, [], None
     for t in reversed(range(steps)) if job.reverse else range(steps):
-        after, y, taps = _step(job, _entering(job, state, t), _at(x, t), listening=names != ())
+        entering = _where_used(job, t, _entering(job, state, t), entering)
+        after, y, taps = _step(job, entering, _at(x, t), listening=names != ())
         if names is None:
             names = _recorded_names(job, tuple(taps))
-        state = after if job.used is None else _selected(job.used[t], after, state)
+        state = _where_used(job, t, after, state)
         taken.append((y, *_recorded(job, names, after, taps)))
-    y, *recorded = (_over_time(job, values) for values in zip(*taken, strict=True))
-    return Answer(y, state, dict(zip(names or (), recorded, strict=True)))
+    labels = ("y", *(names or ()))
+    y, *recorded = (_over_time(job, *found) for found in zip(labels, zip(*taken, strict=True), strict=True))
+    return Answer(y, state, dict(zip(labels[1:], recorded, strict=True)))
+
+
+def _stand_ins(job: Job, used: Tensor) -> tuple[Any, Parts]:
+    """Give x without what is not used, and the state for steps before the first used one: the one that enters that."""
+    source = backwards(used) if job.reverse else sources(used)
+    first = Sources(*(places[-1 if job.reverse else 0] for places in source))
+    entering = _entering(job, tuple(part[first.row] for part in job.state), first)
+    return fill_unused(job.x, used, source), _selected(used.any(), entering, job.initial)
 
 
 def _step(job: Job, parts: Parts, x: Any, *, listening: bool) -> tuple[Parts, Tensor, dict[str, Tensor]]:
@@ -42,8 +56,8 @@ def _step(job: Job, parts: Parts, x: Any, *, listening: bool) -> tuple[Parts, Te
     return job.step.heard(parts, x) if listening else (*job.step(parts, x), {})
 
 
-def _entering(job: Job, state: Parts, t: int) -> Parts:
-    """Give the state that enters step t: after resets, then forced values; a harmless one where no step is used."""
+def _entering(job: Job, state: Parts, t: int | Sources) -> Parts:
+    """Give the state that enters step t: after resets, then forced values."""
     if job.resets is not None:
         state = _selected(job.resets[t], job.initial, state)
     if job.forced:
@@ -51,7 +65,11 @@ def _entering(job: Job, state: Parts, t: int) -> Parts:
             select(job.forced[name].where[t], job.forced[name].values[t], part) if name in job.forced else part
             for name, part in zip(job.step.part_names, state, strict=True)
         )
-    return state if job.used is None else _selected(job.used[t], state, job.initial)
+    return state
+
+
+def _where_used(job: Job, t: int, chosen: Parts, otherwise: Parts) -> Parts:
+    return chosen if job.used is None else _selected(job.used[t], chosen, otherwise)
 
 
 def _selected(where: Tensor, chosen: Parts, otherwise: Parts) -> Parts:
@@ -62,8 +80,14 @@ def _at(x: Any, t: int) -> Any:
     return each_stream(lambda stream: stream[t], x)
 
 
-def _over_time(job: Job, values: tuple[Tensor, ...]) -> Tensor:
+def _over_time(job: Job, name: str, values: tuple[Tensor, ...]) -> Tensor:
     """Stack values in the order of x; zero where no step is used."""
+    for n, value in enumerate(values):
+        if value.shape != values[0].shape:
+            raise StepError(
+                f"{job.step.where}: {name} has shape {tuple(values[0].shape)} in the first call and "
+                f"{tuple(value.shape)} in call {n + 1}; every step puts out the same shapes."
+            )
     stacked = torch.stack(values[::-1] if job.reverse else values)
     return stacked if job.used is None else select(job.used, stacked, 0)
 
@@ -82,18 +106,23 @@ def _recorded(job: Job, names: tuple[str, ...], parts: Parts, taps: dict[str, Te
     if not names:
         return ()
     seen = taps | dict(zip(job.step.part_names, parts, strict=True))
+    for name in names:
+        if name not in seen:
+            raise TapError(
+                f'{job.step.where}: tap "{name}" was used in the first call and is missing from a later one; '
+                "a step uses the same taps each time."
+            )
     return tuple(seen[name] for name in names)
 
 
 def _run_nothing(job: Job) -> Answer:
-    """Answer for a sequence of no steps; one step on zeros tells the shapes."""
-    with torch.no_grad():
-        x = each_stream(lambda stream: stream.new_zeros(stream.shape[1:]), job.x)
-        parts, y, taps = job.step.heard(job.initial, x)
+    """Answer for a sequence of no steps; one step tells the shapes, and links y to the parameters."""
+    x = each_stream(lambda stream: plain_x(stream).expand(stream.shape[1:]), job.x)
+    parts, y, taps = job.step.heard(job.initial, x)
     names = _recorded_names(job, tuple(taps))
     record = [_no_steps(value) for value in _recorded(job, names, parts, taps)]
     return Answer(_no_steps(y), job.state, dict(zip(names, record, strict=True)))
 
 
 def _no_steps(value: Tensor) -> Tensor:
-    return value.new_zeros(0, *value.shape)
+    return value.unsqueeze(0)[:0]

@@ -44,7 +44,7 @@ class Stepper:
         """
         result = self._function(self.assemble(parts), x, *self._context)
         if not (isinstance(result, tuple) and len(result) == 2):
-            raise StepError(f"{self.where}: returned {_described(result)}; expected (state, y).")
+            raise StepError(f"{self.where}: returned {described(result)}; expected (state, y).")
         state, y = result
         after = self._taken_apart(state, y)
         for name, old, new in zip(self.part_names, parts, after, strict=True):
@@ -87,7 +87,7 @@ class Stepper:
             raise StepError(f"{self.where}: returned (y, state); expected (state, y): swap them.")
         if not isinstance(state, self._state_type):
             expected = self._state_type.__name__
-            raise StepError(f"{self.where}: the state it returned is {_described(state)}; expected {expected}.")
+            raise StepError(f"{self.where}: the state it returned is {described(state)}; expected {expected}.")
         if len(state) != len(self.part_names):
             raise StepError(
                 f"{self.where}: the state it returned has {len(state)} parts; expected {len(self.part_names)}."
@@ -96,7 +96,7 @@ class Stepper:
 
     def _check_part(self, name: str, old: Tensor, new: Any) -> None:
         if not isinstance(new, Tensor):
-            raise StepError(f"{self.where}: state part {name} leaves as {_described(new)}; expected a tensor.")
+            raise StepError(f"{self.where}: state part {name} leaves as {described(new)}; expected a tensor.")
         if new.shape != old.shape:
             shown = batched if new.shape[:1] == old.shape[:1] else lambda value: tuple(value.shape)
             raise StepError(
@@ -111,7 +111,7 @@ class Stepper:
 
     def _check_output(self, y: Any, parts: Parts, x: Any) -> None:
         if not isinstance(y, Tensor):
-            raise StepError(f"{self.where}: y is {_described(y)}; expected a tensor (batch, output).")
+            raise StepError(f"{self.where}: y is {described(y)}; expected a tensor (batch, output).")
         rows = parts[0].shape[0] if parts else next(iter(streams_of(x).values())).shape[0]
         expected = (rows,) if self.output_size is None else (rows, self.output_size)
         if y.ndim == 0 or y.shape[: len(expected)] != expected or (self.output_size is not None and y.ndim != 2):
@@ -125,7 +125,7 @@ class Stepper:
             )
         if not isinstance(value, Tensor) or value.ndim == 0 or value.shape[0] != rows:
             raise TapError(
-                f'{self.where}: tap "{name}" is {_described(value)}; expected a tensor with the batch ({rows}) first.'
+                f'{self.where}: tap "{name}" is {described(value)}; expected a tensor with the batch ({rows}) first.'
             )
 
 
@@ -161,7 +161,8 @@ def dtype_name(value: Tensor) -> str:
     return str(value.dtype).removeprefix("torch.")
 
 
-def _described(value: Any) -> str:
+def described(value: Any) -> str:
+    """Describe what came where something else was expected."""
     if isinstance(value, Tensor):
         return f"a tensor of shape {tuple(value.shape)}"
     if isinstance(value, tuple) and not hasattr(value, "_fields"):

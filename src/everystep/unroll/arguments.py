@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -16,7 +16,12 @@ from everystep.errors import ArgumentError, DeviceError, DTypeError, ShapeError,
 
 def check_input(who: str, cell: Any, x: Any) -> None:
     """Refuse an x that does not fit the cell: axes, features, dtype, device."""
-    if not isinstance(x, Tensor) and not hasattr(x, "_fields"):
+    if isinstance(cell, type) or not (isinstance(cell, Cell) or callable(cell)):
+        kind = f"the class {cell.__name__}" if isinstance(cell, type) else f"a {type(cell).__name__}"
+        raise ArgumentError(
+            f"unroll: cell is {kind}; expected a cell, such as LSTM(input_size, hidden_size), or a function (state, x)."
+        )
+    if not isinstance(x, Tensor) and not getattr(x, "_fields", ()):
         raise DTypeError(f"{who}: x is a {type(x).__name__}; expected a tensor or a NamedTuple of tensors.")
     sizes = _input_sizes(who, cell, x)
     streams = streams_of(x)
@@ -83,16 +88,33 @@ def flags(who: str, name: str, value: Any, steps: int, rows: int, device: torch.
         return None
     if not isinstance(value, Tensor) or value.dtype != torch.bool:
         came = dtype_name(value) if isinstance(value, Tensor) else type(value).__name__
-        raise DTypeError(f"{who}: {name} is {came}; expected a bool tensor (time, batch): pass {name}.bool().")
+        mend = f"{name}.bool()" if isinstance(value, Tensor) else f"torch.as_tensor({name}, dtype=torch.bool)"
+        raise DTypeError(f"{who}: {name} is {came}; expected a bool tensor (time, batch): pass {mend}.")
     if value.shape != (steps, rows):
         raise ShapeError(f"{who}: {name} has shape {tuple(value.shape)}; expected (time={steps}, batch={rows}).")
     return value.to(device)
 
 
+def recorded(who: str, record: Any) -> tuple[str, ...] | str:
+    """Give the names to record as a tuple, or "all"."""
+    if not isinstance(record, Iterable):
+        raise DTypeError(f'{who}: record is {record!r}; expected names of taps and state parts, or "all".')
+    if isinstance(record, str):
+        return record if record == "all" else (record,)
+    return tuple(record)
+
+
+def forced_parts(who: str, forced: Any) -> Mapping[str, Any]:
+    """Give what is forced by part; nothing where None came."""
+    if not isinstance(forced, Mapping | None):
+        raise DTypeError(f"{who}: forced is a {type(forced).__name__}; expected {{part: (values, where)}}.")
+    return forced or {}
+
+
 def forced_pair(who: str, part: str, pair: Any, steps: int, like: Tensor) -> Forced:
     """Check the values and mask that replace one state part."""
     if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], Tensor)):
-        raise DTypeError(f"{who}: forced {part} is a {type(pair).__name__}; expected (values, where).")
+        raise DTypeError(f"{who}: forced {part} is a {type(pair).__name__}; expected two tensors (values, where).")
     values, where = pair
     if values.shape != (steps, *like.shape):
         size = ", ".join(map(str, like.shape[1:]))
@@ -100,7 +122,7 @@ def forced_pair(who: str, part: str, pair: Any, steps: int, like: Tensor) -> For
             f"{who}: forced {part} has values of shape {tuple(values.shape)}; "
             f"expected (time={steps}, batch={like.shape[0]}, {size})."
         )
-    if values.dtype != like.dtype:
+    if values.dtype != like.dtype and not torch.is_autocast_enabled(like.device.type):
         raise DTypeError(
             f"{who}: forced {part} has dtype {dtype_name(values)}; the state has {dtype_name(like)}: "
             f"pass values.to({like.dtype})."
@@ -183,13 +205,12 @@ def _check_part(who: str, part: str, value: Any, shape: tuple[int, ...], like: T
 
 
 def _checked_lengths(who: str, lengths: Any, steps: int, rows: int) -> Tensor:
-    lengths = torch.as_tensor(lengths if isinstance(lengths, Tensor) else list(lengths))
-    if lengths.numel() == 0:
-        lengths = lengths.long()
-    if lengths.is_floating_point() or lengths.dtype == torch.bool or lengths.is_complex():
+    lengths = lengths if isinstance(lengths, Tensor) else _as_tensor(who, lengths)
+    if lengths.numel() and (lengths.is_floating_point() or lengths.dtype == torch.bool or lengths.is_complex()):
         raise DTypeError(
             f"{who}: lengths has dtype {dtype_name(lengths)}; expected whole numbers (batch,): pass lengths.long()."
         )
+    lengths = lengths.long()  # a narrow type could not be compared with the number of steps
     if lengths.shape != (rows,):
         raise ShapeError(f"{who}: lengths has shape {tuple(lengths.shape)}; expected (batch={rows},).")
     outside = ((lengths < 0) | (lengths > steps)).nonzero().flatten().tolist()
@@ -200,3 +221,10 @@ def _checked_lengths(who: str, lengths: Any, steps: int, rows: int) -> Tensor:
             f"{who}: lengths[{row}] is {int(lengths[row])}; expected 0..{steps}, x has {counted(steps, 'step')}.{more}"
         )
     return lengths
+
+
+def _as_tensor(who: str, lengths: Any) -> Tensor:
+    try:
+        return torch.as_tensor(list(lengths))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DTypeError(f"{who}: lengths is {lengths!r}; expected whole numbers (batch,).") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from everystep.errors import ShapeError
+from everystep.errors import DTypeError, ShapeError
 
 
 def teacher_forcing(target: Tensor, part: str = "y") -> dict[str, tuple[Tensor, Tensor]]:
@@ -22,6 +22,7 @@ def teacher_forcing(target: Tensor, part: str = "y") -> dict[str, tuple[Tensor, 
 
     Raises:
         ShapeError: target has not three axes.
+        DTypeError: target is no tensor.
 
     Example:
         >>> import torch, everystep as es
@@ -32,6 +33,8 @@ def teacher_forcing(target: Tensor, part: str = "y") -> dict[str, tuple[Tensor, 
 
     Source: Williams & Zipser (1989), "A learning algorithm for continually running fully recurrent neural networks".
     """
+    if not isinstance(target, Tensor):
+        raise DTypeError(f"teacher_forcing: target is a {type(target).__name__}; expected a tensor.")
     if target.ndim != 3:
         raise ShapeError(f"teacher_forcing: target has shape {tuple(target.shape)}; expected (time, batch, size).")
     values = torch.cat([torch.zeros_like(target[:1]), target[:-1]])

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from everystep.cell import Cell
-from everystep.engines.stepping import each_stream
-from everystep.errors import ArgumentError
+from everystep.engines.stepping import described, each_stream
+from everystep.errors import ArgumentError, ShapeError
 from everystep.unroll.unroll import Unrolled, unroll
 
 
@@ -53,17 +53,27 @@ def generate(
         >>> es.generate(double, 4, torch.ones(1, 1), lambda y: y, torch.zeros(1, 1)).y.flatten()
         tensor([ 2.,  4.,  8., 16.])
     """
-    if steps < 0:
-        raise ArgumentError(f"generate: steps is {steps}; expected 0 or more.")
+    if not isinstance(steps, int) or steps < 0:
+        raise ArgumentError(f"generate: steps is {steps!r}; expected a whole number, 0 or more.")
     pieces, x = [], first
     for _ in range(steps):
         pieces.append(unroll(cell, _one_step(x), state, context=context, record=record))
         x, state = feed(pieces[-1].y[0]), pieces[-1].state
+        _check_fed(x, first)
     if not pieces:
         return unroll(
             cell, each_stream(lambda stream: stream[:0], _one_step(first)), state, context=context, record=record
         )
     return _joined(pieces)
+
+
+def _check_fed(x: Any, first: Any) -> None:
+    if type(x) is type(first) and not isinstance(x, Tensor):
+        same = all(new.shape == old.shape for new, old in zip(x, first, strict=True))
+    else:
+        same = isinstance(x, Tensor) and isinstance(first, Tensor) and x.shape == first.shape
+    if not same:
+        raise ShapeError(f"generate: feed returned {described(x)}; expected what first is, {described(first)}.")
 
 
 def _one_step(x: Any) -> Any:

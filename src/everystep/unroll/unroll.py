@@ -135,6 +135,8 @@ def prepare(
     arguments.check_input(who, cell, x)
     steps, rows, like = arguments.extent(cell, x)
     initial = _initial(cell, rows, like, state, context)
+    if isinstance(cell, Cell):
+        arguments.check_state(f"{who}.initial_state", cell, initial, rows, like, context)
     state = initial if state is None else state
     arguments.check_state(who, cell, state, rows, like, context)
     stepper = Stepper(cell, state, context)
@@ -147,7 +149,7 @@ def prepare(
         resets=arguments.flags(who, "resets", resets, steps, rows, like.device),
         forced=_forced(who, stepper, _parts(state), forced, steps),
         reverse=reverse,
-        record=record if record == "all" else (record,) if isinstance(record, str) else tuple(record),
+        record=arguments.recorded(who, record),
     )
 
 
@@ -165,7 +167,7 @@ def _parts(state: Any) -> Parts:
 def _forced(who: str, stepper: Stepper, parts: Parts, forced: Any, steps: int) -> dict[str, Forced]:
     named = dict(zip(stepper.part_names, parts, strict=True))
     checked = {}
-    for name, pair in (forced or {}).items():
+    for name, pair in arguments.forced_parts(who, forced).items():
         if name not in named:
             raise unknown(who, "forced part", name, named)
         checked[name] = arguments.forced_pair(who, name, pair, steps, named[name])

@@ -194,7 +194,7 @@ def test_an_unstable_system_is_found_and_said() -> None:
 
 def test_an_integrator_is_found_and_said() -> None:
     x = draw(100, 1, 1)
-    with pytest.warns(UserWarning, match="unstable"):
+    with pytest.warns(UserWarning, match="edge of stability"):
         found = identify(x, x.cumsum(0))
     assert torch.allclose(found.W, torch.ones(1, 1).double(), rtol=0, atol=1e-9)  # roundings of a pole at 1
     assert not found.c.any()

@@ -106,3 +106,15 @@ def test_a_controllable_form_without_precision_is_refused() -> None:
     twins = Realisation(np.diag([0.5, 0.5 + 1e-10]), np.ones((2, 1)), np.ones((1, 2)))
     with pytest.raises(DataError, match=r'only 1 of the columns .* form="balanced"'):
         controllable(twins)
+
+
+def test_an_output_that_never_moves_has_no_size_even_if_one_is_asked_for() -> None:
+    x = torch.randn(100, 1, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(DataError, match="y shows no effect of x"):
+        identify(x, torch.zeros_like(x), state_size=1)
+
+
+def test_arrays_are_sent_through_torch() -> None:
+    x = torch.zeros(100, 1, 1).numpy()
+    with pytest.raises(DTypeError, match=r"Pass torch.as_tensor\(x\), torch.as_tensor\(y\)"):
+        identify(x, x)

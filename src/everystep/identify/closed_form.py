@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -49,7 +50,7 @@ def identify(x: Tensor, y: Tensor, state_size: int | None = None, form: str = "c
         UnknownNameError: There is no such form.
 
     Warns:
-        UserWarning: The fitted system is unstable.
+        UserWarning: The fitted system is unstable, or never forgets its start (an integrator).
 
     Example:
         >>> import torch, everystep as es
@@ -69,7 +70,7 @@ def identify(x: Tensor, y: Tensor, state_size: int | None = None, form: str = "c
     """
     if form not in FORMS:
         raise unknown("identify", "form", form, FORMS)
-    if state_size is not None and (isinstance(state_size, bool) or not isinstance(state_size, int) or state_size < 1):
+    if state_size is not None and not _is_size(state_size):
         raise ArgumentError(f"identify: state_size is {state_size!r}; expected a whole number, 1 or more, or None.")
     series = read_series(x, y)
     response = estimate_response(series, state_size)
@@ -82,6 +83,10 @@ def identify(x: Tensor, y: Tensor, state_size: int | None = None, form: str = "c
     return _as_cell(found, np.zeros(y.shape[2]), like=x)
 
 
+def _is_size(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
+
+
 def _rescale(system: Realisation, series: Series) -> Realisation:
     return Realisation(system.W, system.U / series.x_scale, system.V * series.y_scale[:, None])
 
@@ -92,10 +97,16 @@ def _offset(series: Series, response: Response) -> Array:
 
 
 def _warn_unstable(radius: float, size: int, steps: int) -> None:
+    if radius > 2 - UNSTABLE:
+        what = f"unstable: the largest eigenvalue of W has modulus {radius:.6g}, so that a state grows by a factor of "
+        what += f"{radius**steps:.3g} over {steps} steps"
+        mend = " If the data do not grow, give more, or a smaller state_size."
+    else:
+        what = "on the edge of stability: the largest eigenvalue of W has modulus 1, so that a state is never forgotten"
+        mend = ""
     warnings.warn(
-        f"identify: the fitted system of state size {size} is unstable: the largest eigenvalue of W has modulus "
-        f"{radius:.6g}, so that a state grows by a factor of {radius**steps:.3g} over {steps} steps. The offset "
-        "can't be told from the start and is left 0. If the data do not grow, give more, or a smaller state_size.",
+        f"identify: the fitted system of state size {size} is {what}. The offset can't be told from the start and is "
+        f"left 0.{mend}",
         stacklevel=3,
     )
 

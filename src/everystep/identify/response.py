@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from everystep.baselines import triangle
-from everystep.errors import ArgumentError, DataError
+from everystep.errors import ArgumentError, DataError, counted
 from everystep.identify.hankel import Array, hankel
 from everystep.identify.observer import (
     choose_lags,
@@ -79,11 +79,7 @@ def shown_size(response: Response) -> int:
     sizes, floor = response.sizes, max(2 * response.noise, ROUNDING * response.sizes[0])
     size = int((sizes > floor).sum())
     if size == 0:
-        raise DataError(
-            f"identify: y shows no effect of x: the Hankel matrix's largest singular value is {sizes[0]:.3g} (x and y "
-            f"in units of their standard deviation), and estimation error alone would give {response.noise:.3g}. "
-            "Give more steps, or check that x and y belong together."
-        )
+        raise _no_effect(response)
     if size == len(sizes):
         raise DataError(
             f"identify: all {size} singular values of the Hankel matrix stand above the noise, {floor / sizes[0]:.3g} "
@@ -95,6 +91,8 @@ def shown_size(response: Response) -> int:
 def check_size(response: Response, state_size: int) -> int:
     """Refuse a state size beyond what the Hankel matrix shows at all."""
     rank = int((response.sizes > ROUNDING * response.sizes[0]).sum())
+    if rank == 0:
+        raise _no_effect(response)
     if state_size > rank:
         shares = ", ".join(f"{size:.3g}" for size in response.sizes[:rank] / response.sizes[0])
         raise ArgumentError(
@@ -104,11 +102,19 @@ def check_size(response: Response, state_size: int) -> int:
     return state_size
 
 
+def _no_effect(response: Response) -> DataError:
+    return DataError(
+        f"identify: y shows no effect of x: the Hankel matrix's largest singular value is {response.sizes[0]:.3g} "
+        f"(x and y in units of their standard deviation), and estimation error alone would give {response.noise:.3g}. "
+        "Give more steps, or check that x and y belong together."
+    )
+
+
 def _lags(series: Series, state_size: int | None) -> int:
     T, B, inputs = series.x.shape
     outputs = series.y.shape[2]
     most, limited = most_lags(T, B, inputs, outputs)
-    have = f"{B} sequence{'s' if B > 1 else ''} of {T} steps"
+    have = f"{counted(B, 'sequence')} of {counted(T, 'step')}"
     if most < 1:
         raise DataError(
             f"identify: {have}: too short. One lag of {inputs} inputs and {outputs} outputs takes "
@@ -120,13 +126,14 @@ def _lags(series: Series, state_size: int | None) -> int:
     needed = 0 if state_size is None else -(-(state_size - inputs) // outputs)
     if needed > most:
         raise ArgumentError(
-            f"identify: state_size is {state_size}, but {have} allow {most} lags, whose Hankel matrix shows at most "
-            f"{most * outputs + inputs} states. Pass a smaller state_size, or give more data."
+            f"identify: state_size is {state_size}, but {have} allow {counted(most, 'lag')}, whose Hankel matrix "
+            f"shows at most {most * outputs + inputs} states. Pass a smaller state_size, or give more data."
         )
     if state_size is None and limited and lags == most:
         raise DataError(
-            f"identify: {have}: too short to show the state size. The fit still improves at {most} lags, the most that "
-            "the data allow, so longer memory can't be ruled out. Give more steps or sequences, or state_size."
+            f"identify: {have}: too short to show the state size. The fit still improves at {counted(most, 'lag')}, "
+            "the most that the data allow, so longer memory can't be ruled out. Give more steps or sequences, "
+            "or state_size."
         )
     if noisy:  # a memory that fades slowly shows too little in each further lag for the criterion to take all of it
         lags = min(most, lags + lags // 4 + 1)

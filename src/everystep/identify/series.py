@@ -42,6 +42,11 @@ def read_series(x: Tensor, y: Tensor) -> Series:
 
 
 def _check_kind(x: Tensor, y: Tensor) -> None:
+    if not isinstance(x, Tensor) or not isinstance(y, Tensor):
+        raise DTypeError(
+            f"identify: x is a {type(x).__name__} and y a {type(y).__name__}; expected tensors. "
+            "Pass torch.as_tensor(x), torch.as_tensor(y)."
+        )
     shapes = (
         f"identify: x has shape {tuple(x.shape)} and y {tuple(y.shape)}; "
         "expected (time, batch, input) and (time, batch, output)"

@@ -77,7 +77,7 @@ def test_model_2_refuses_what_it_cannot_use() -> None:
     x = draw(6, 50, 1)
     with pytest.raises(NotFittedError, match=r"call fit\(x, y\) first"):
         GeneralLinear().predict(x)
-    with pytest.raises(DataError, match="6 steps of 1 sequences"):
+    with pytest.raises(DataError, match="6 steps of 1 sequence;"):
         GeneralLinear().fit(x[:, :1], x[:, :1])
     with pytest.raises(ShapeError, match=r"y \(5, 50, 1\)"):
         GeneralLinear().fit(x, x[:5])
@@ -94,3 +94,29 @@ def test_model_1_sees_one_step_at_a_time() -> None:
     assert torch.equal(model(changed)[same], model(x)[same])
     assert not torch.equal(model(changed)[1], model(x)[1])
     assert model(x).shape == (5, 4, 3)
+
+
+def test_model_2_predicts_whole_numbers_as_floating_ones() -> None:
+    x = torch.arange(40.0).reshape(2, 20, 1).sin()
+    model = GeneralLinear().fit(x, 0.5 * x)
+    assert torch.allclose(model.predict(torch.ones(2, 3, 1, dtype=torch.long)), torch.full((2, 3, 1), 0.5))
+
+
+def test_model_2_names_the_place_of_what_is_not_finite() -> None:
+    x = draw(6, 50, 2)
+    x[3, 7, 1] = torch.nan
+    with pytest.raises(DataError, match="x holds nan at step 3 of sequence 7, feature 1"):
+        GeneralLinear().fit(x, x)
+
+
+@pytest.mark.parametrize("strengths", [(), (-1.0,)])
+def test_model_2_refuses_strengths_that_no_ridge_has(strengths) -> None:
+    x = draw(6, 50, 1)
+    with pytest.raises(ArgumentError, match="expected at least one, each 0 or more"):
+        GeneralLinear(strengths).fit(x, x)
+
+
+def test_model_2_refuses_no_features() -> None:
+    x = draw(6, 50, 1)
+    with pytest.raises(ShapeError, match="x has 0 features and y 1 output;"):
+        GeneralLinear().fit(x[..., :0], x)

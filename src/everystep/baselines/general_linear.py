@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from everystep.baselines.ridge import STRENGTHS, choose_strength, joined_rows, ridge_path
+from everystep.baselines.ridge import STRENGTHS, as_floating, check_strengths, choose_strength, joined_rows, ridge_path
 from everystep.baselines.triangle import Array, triangle
-from everystep.errors import ArgumentError, DataError, NotFittedError, ShapeError
+from everystep.errors import ArgumentError, DataError, DTypeError, NotFittedError, ShapeError, counted
 
 
 class GeneralLinear:
@@ -68,8 +68,10 @@ class GeneralLinear:
         Raises:
             ShapeError: x and y do not have three axes with the same T and B.
             DataError: There are fewer than two sequences, or no step, or a value is not finite.
+            ArgumentError: A strength is negative, or there is none.
         """
         _check(x, y)
+        check_strengths("GeneralLinear", self.strengths)
         inputs, outputs = x.shape[2], y.shape[2]
         X, Y = x.transpose(0, 1).flatten(1), y.transpose(0, 1).flatten(1)  # (B, T input), (B, T output)
         held = torch.arange(X.shape[0], device=x.device) % 5 == 1
@@ -97,7 +99,7 @@ class GeneralLinear:
             x: (T, B, input), T at most what was fitted.
 
         Returns:
-            ŷ, (T, B, output), of x's dtype.
+            ŷ, (T, B, output), of x's dtype; whole numbers become floating ones.
 
         Raises:
             NotFittedError: ``fit`` was not called.
@@ -106,6 +108,8 @@ class GeneralLinear:
         """
         if not self.alpha:
             raise NotFittedError("GeneralLinear: predict was called before fit; call fit(x, y) first.")
+        _check_tensor("x", x)
+        x = as_floating(x)
         known, inputs, outputs = self.alpha[-1].shape
         if x.ndim != 3 or x.shape[2] != inputs:
             raise ShapeError(f"GeneralLinear: x has shape {tuple(x.shape)}; expected (time, batch, input={inputs}).")
@@ -125,15 +129,39 @@ def _weighted_past(past: Tensor, alpha: Tensor) -> Tensor:
     return torch.einsum("kbi,kio->bo", past, alpha)  # (batch, output)
 
 
+def _check_tensor(name: str, value: object) -> None:
+    if not isinstance(value, Tensor):
+        raise DTypeError(f"GeneralLinear: {name} is a {type(value).__name__}; expected a tensor.")
+
+
+def _check_finite(name: str, values: Tensor) -> None:
+    bad = (~values.isfinite()).nonzero()
+    if len(bad):
+        t, b, i = bad[0].tolist()
+        raise DataError(
+            f"GeneralLinear: {name} holds {values[t, b, i].item()} at step {t} of sequence {b}, feature {i}; expected "
+            "finite numbers. Drop or fill such sequences."
+        )
+
+
 def _check(x: Tensor, y: Tensor) -> None:
+    _check_tensor("x", x)
+    _check_tensor("y", y)
     if x.ndim != 3 or y.ndim != 3 or x.shape[:2] != y.shape[:2]:
         raise ShapeError(
             f"GeneralLinear: x has shape {tuple(x.shape)} and y {tuple(y.shape)}; expected (time, batch, input) and "
             "(time, batch, output) with the same time and batch."
         )
+    if x.shape[2] == 0 or y.shape[2] == 0:
+        raise ShapeError(
+            f"GeneralLinear: x has {counted(x.shape[2], 'feature')} and y {counted(y.shape[2], 'output')}; "
+            "expected 1 or more of each."
+        )
     if x.shape[0] == 0 or x.shape[1] < 2:
         raise DataError(
-            f"GeneralLinear: x has {x.shape[0]} steps of {x.shape[1]} sequences; expected at least 1 step of 2 "
-            "sequences, since every t has an alpha of its own, and one sequence shows each t once. Cut a long series "
-            "into windows."
+            f"GeneralLinear: x has {counted(x.shape[0], 'step')} of {counted(x.shape[1], 'sequence')}; expected "
+            "at least 1 step of 2 sequences, since every t has an alpha of its own, and one sequence shows each t "
+            "once. Cut a long series into windows."
         )
+    _check_finite("x", x)
+    _check_finite("y", y)

@@ -33,7 +33,8 @@ class Ridge:
     valid_mse: dict[float, float]
 
     def __call__(self, X: Tensor) -> Tensor:
-        """Predict: (rows, features) to (rows, outputs), in the dtype of X."""
+        """Predict: (rows, features) to (rows, outputs), in the dtype of X; whole numbers become floating ones."""
+        X = as_floating(X)
         return X @ self.coefficients.to(X)
 
 
@@ -139,5 +140,15 @@ def _check(X: Tensor, Y: Tensor, X_valid: Tensor, Y_valid: Tensor, strengths: Se
             f"fit_ridge: X has {X.shape[1]} features and Y {Y.shape[1]} outputs, X_valid {X_valid.shape[1]} and "
             f"Y_valid {Y_valid.shape[1]}; expected the same."
         )
+    check_strengths("fit_ridge", strengths)
+
+
+def check_strengths(who: str, strengths: Sequence[float]) -> None:
+    """Refuse strengths that no ridge has."""
     if len(strengths) == 0 or not all(0 <= strength < float("inf") for strength in strengths):
-        raise ArgumentError(f"fit_ridge: strengths is {list(strengths)}; expected at least one, each 0 or more.")
+        raise ArgumentError(f"{who}: strengths is {list(strengths)}; expected at least one, each 0 or more.")
+
+
+def as_floating(x: Tensor) -> Tensor:
+    """Give whole numbers as floating ones: coefficients cast to whole numbers would predict nonsense."""
+    return x if x.is_floating_point() else x.to(torch.get_default_dtype())

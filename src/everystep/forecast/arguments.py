@@ -14,31 +14,7 @@ READING = ("horizon", "season", "freq", "gaps", "nonfinite", "duplicates", "unso
 class Arguments:
     """What a forecaster was asked for; None means: chosen from the data.
 
-    Args:
-        horizon: Steps to forecast.
-        season: Steps in a season; 1 where there is none.
-        cell: A name in ``everystep.cells.CELLS``.
-        hidden: Units of the cell.
-        window: Values that are read.
-        segment: Values that enter at each step of the cell.
-        centre: What a forecast is told against: ``"last"``, ``"seasonal"`` or ``"mean"``.
-        epochs: Most times through the training windows.
-        patience: Epochs without a better validation after which training stops.
-        learning_rate: The highest step size of AdamW.
-        weight_decay: AdamW's decoupled weight decay.
-        batch_size: Windows in a batch.
-        seed: Start of every random number.
-        freq: The step between two times, as a pandas offset alias, or a whole number.
-        gaps: Missing times: ``"refuse"``, ``"fill"`` or ``"drop"``.
-        nonfinite: Missing and infinite values: ``"refuse"``, ``"drop"`` or ``"interpolate"``.
-        duplicates: A time that comes twice: ``"refuse"``, ``"first"`` or ``"last"``.
-        unsorted: Times that fall: ``"refuse"`` or ``"sort"``.
-        constant: A series that never changes: ``"refuse"``, ``"drop"`` or ``"keep"``.
-        timezone: Times with offsets from UTC: ``"refuse"``, ``"utc"`` or ``"local"``.
-        valid_from: First time of the validation part; None holds back 15% of each series.
-        test_from: First time of the test part; None holds back 15% of each series.
-        every: Steps between two rolling origins of ``evaluate``; 1 takes every window.
-        progress: ``"auto"``, ``"plain"`` or ``"quiet"``.
+    ``Forecaster`` describes each of them.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  one argument for each thing that can be chosen

@@ -25,9 +25,9 @@ from everystep.forecast.search import MOST_VALID, choose_shape
 from everystep.forecast.settings import ForecastSettings
 from everystep.forecast.split import Split, split_by_date, split_by_share
 from everystep.forecast.start import Start, predict_start
-from everystep.forecast.threads import one_thread
 from everystep.forecast.windows import Windows
 from everystep.train import Run, Settings, Trained, train
+from everystep.train.threads import one_thread
 
 MANY_WINDOWS = 10_000
 

@@ -20,7 +20,7 @@ from everystep.forecast.parts import count_origins, test_windows, train_windows,
 from everystep.forecast.results import Evaluation, Fan, Score
 from everystep.forecast.search import MOST_VALID
 from everystep.forecast.task import Clock, OutOfTimeError, Task
-from everystep.forecast.threads import one_thread
+from everystep.train.threads import one_thread
 
 Array = NDArray[Any]
 Method = Callable[[Task, Clock], Array]

@@ -7,13 +7,13 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from importlib import import_module
 
 import torch
 
 from everystep.errors import ArgumentError, unknown
 from everystep.tour.item import Item
+from everystep.train.threads import one_thread
 
 ITEMS = {
     "N1": "n1_sharing",
@@ -105,20 +105,9 @@ def computed(number: str, x: tuple[float, ...] = NOTES_X) -> Timed:
     """Compute one item; the caller's threads and random numbers are as before."""
     module = import_module(f"everystep.tour.{ITEMS[number]}")
     began = time.perf_counter()
-    with torch.random.fork_rng(devices=[]), _one_thread():
+    with torch.random.fork_rng(devices=[]), one_thread():
         item = module.compute(x) if number == "N5" else module.compute()
     return item, time.perf_counter() - began
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Use one thread: on networks this small a second one only waits, and sums come out in the same order anywhere."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _finished(waiting: Sequence[Future[Timed]], say: Say) -> Iterator[Timed]:

@@ -47,7 +47,7 @@ class Shuffled:
 
     Raises:
         DataError: There is no example, or the tensors differ in their number.
-        ArgumentError: ``batch_size`` is not a whole number, 1 or more.
+        ArgumentError: ``batch_size`` is not a whole number, 1 or more, or the seed not one, 0 or more.
 
     Example:
         >>> import torch
@@ -61,6 +61,7 @@ class Shuffled:
         self.tensors, self.batch_size, self.seed, self.axis = tensors, batch_size, seed, axis
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ArgumentError(f"Shuffled: batch_size is {batch_size!r}; expected a whole number, 1 or more.")
+        _check_seed("Shuffled", seed)
         counts = {name: _count(name, tensor, axis) for name, tensor in named_tensors(tensors)}
         if len(set(counts.values())) != 1 or 0 in counts.values():
             listed = ", ".join(f"{name} has {count}" for name, count in counts.items()) or "no tensor came"
@@ -105,7 +106,7 @@ class Drawn:
         seed: Start of the random numbers, 0 or more.
 
     Raises:
-        ArgumentError: ``steps`` is not a whole number, 1 or more.
+        ArgumentError: ``steps`` is not a whole number, 1 or more, or the seed not one, 0 or more.
 
     Example:
         >>> import torch
@@ -118,6 +119,7 @@ class Drawn:
     def __init__(self, function: Callable[[torch.Generator], Any], steps: int, seed: int = 0) -> None:
         if not isinstance(steps, int) or steps < 1:
             raise ArgumentError(f"Drawn: steps is {steps!r}; expected a whole number, 1 or more.")
+        _check_seed("Drawn", seed)
         self.function, self.steps, self.seed = function, steps, seed
 
     def __len__(self) -> int:
@@ -141,6 +143,11 @@ def generator(seed: int, number: int) -> torch.Generator:
     """Make the random generator that belongs to one number under one seed."""
     mixed = np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(mixed))
+
+
+def _check_seed(who: str, seed: object) -> None:
+    if not isinstance(seed, int) or seed < 0:
+        raise ArgumentError(f"{who}: seed is {seed!r}; expected a whole number, 0 or more.")
 
 
 def name_of(function: Any) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from everystep.errors import ShapeError, TrainingError
+from everystep.errors import ArgumentError, ShapeError, TrainingError
 from everystep.train.batches import Batches
 from everystep.train.interrupt import interrupts
 from everystep.train.non_finite import non_finite_step, non_finite_validation
@@ -89,6 +89,7 @@ def train(
         RunError: The directory holds another run or something else.
         ModelFileError: A file of the run is damaged.
         TrainingError: There is nothing to train, or the run can't be saved.
+        ArgumentError: ``batches`` can't be asked for by number.
 
     Example:
         >>> import torch
@@ -103,6 +104,7 @@ def train(
         (3.0, 1.0, 240)
     """
     _check_model(model, settings, validate)
+    _check_batches(batches)
     was_training = model.training
     learning = Learning(model, _optimizer(model, settings), loss)
     steps = settings.epochs * len(batches)
@@ -153,11 +155,12 @@ def _step(learning: Learning, batches: Batches, settings: Settings) -> dict[str,
     optimizer.zero_grad()
     value = _checked(learning.loss(model, batch))
     value.backward()
-    norm = nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    norm = nn.utils.get_total_norm([parameter.grad for parameter in trained if parameter.grad is not None])
     if not math.isfinite(value.item()) or not math.isfinite(norm.item()):
         raise non_finite_step(learning, batches, value, norm)
     if settings.clip_norm is not None:
-        nn.utils.clip_grads_with_norm_(model.parameters(), settings.clip_norm, norm)
+        nn.utils.clip_grads_with_norm_(trained, settings.clip_norm, norm)
     optimizer.step()
 
     standing.step += 1
@@ -216,6 +219,14 @@ def _check_model(model: nn.Module, settings: Settings, validate: Validate | None
         raise TrainingError(f"train: {', '.join(odd)} in the state_dict is no tensor; expected tensors only.")
     if settings.patience is not None and validate is None:
         raise TrainingError("train: patience needs a validation to watch: pass validate=, or patience=None.")
+
+
+def _check_batches(batches: Any) -> None:
+    if not all(hasattr(batches, method) for method in ("__len__", "batch", "name", "facts")):
+        raise ArgumentError(
+            f"train: batches is a {type(batches).__name__}; expected Shuffled, Drawn or Consecutive, whose batches are "
+            "asked for by number, so that a run can go on where it was cut: pass Shuffled(tensors, batch_size=...)."
+        )
 
 
 def _checked(value: Any) -> Tensor:

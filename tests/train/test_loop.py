@@ -129,6 +129,31 @@ def test_a_model_without_parameters_and_patience_without_validation_are_refused(
         train(Tiny(), loss, Shuffled(data(), 16), SETTINGS, progress="quiet")
 
 
+def test_a_gradient_left_in_a_frozen_parameter_is_neither_clipped_nor_counted():
+    weights = []
+    for left in (0.0, 1e6):
+        model = Tiny()
+        frozen = model.inner.weight.requires_grad_(False)
+        frozen.grad = torch.full_like(frozen, left)
+        train(
+            model, loss, Shuffled(data(), batch_size=16), replace(SETTINGS, epochs=1, patience=None), progress="quiet"
+        )
+        assert (frozen.grad == left).all()
+        weights.append(bits(model))
+    assert weights[0] == weights[1]
+
+
+def test_batches_that_have_no_number_are_refused():
+    with pytest.raises(ArgumentError, match=r"batches is a list; expected Shuffled, Drawn or Consecutive"):
+        train(Tiny(), loss, [torch.zeros(2)], progress="quiet")
+
+
+@pytest.mark.parametrize("make", [lambda: Shuffled(torch.zeros(3), 1, seed=-1), lambda: Drawn(data, 1, seed=-1)])
+def test_a_seed_below_zero_is_refused_where_it_is_given(make):
+    with pytest.raises(ArgumentError, match="seed is -1; expected a whole number, 0 or more"):
+        make()
+
+
 def test_frozen_parameters_stay_and_a_resumed_run_knows_it(tmp_path):
     def run(directory, stop_at=None):
         model, calls = Tiny(), []

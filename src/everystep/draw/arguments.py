@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from everystep.cell import Cell
 from everystep.engines.stepping import name_of
-from everystep.errors import ArgumentError, ShapeError
+from everystep.errors import ArgumentError, ShapeError, counted
 
 _DEFAULT_STEPS = 5
 
@@ -24,7 +24,10 @@ def steps_of(cell: Any, T: int | None, x: Any) -> int:
     if isinstance(T, bool) or not isinstance(T, int) or T < 0:
         raise ArgumentError(f"draw: T is {T!r}; expected a whole number of steps, 0 or more.")
     if length is not None and length != T and not _is_autonomous(cell):
-        raise ArgumentError(f"draw: T is {T} and x has {length} steps; expected as many: leave T out, or pass x[:{T}].")
+        shorter = f", or pass x[:{T}]" if length > T else ""
+        raise ArgumentError(
+            f"draw: T is {T} and x has {counted(length, 'step')}; expected as many: leave T out{shorter}."
+        )
     return T
 
 

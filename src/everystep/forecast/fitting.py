@@ -108,27 +108,9 @@ def fit_forecaster(
     hidden = settings.hidden or (64 if len(training) >= MANY_WINDOWS else 32)
     batch_size = settings.batch_size or batch_size_for(len(training))
     model = _model(shape, settings, hidden, start)
-    untrained = {name: value.clone() for name, value in model.state_dict().items()}
-    model2 = _errors(model, validating)
-
-    def validate(module: Any) -> float:
-        return _errors(module, validating).ratio_to(model2)
-
     batches = WindowBatches(training, batch_size, settings.seed)
-    trained = train(
-        model,
-        forecast_loss,
-        batches,
-        _train_settings(settings, len(batches)),
-        validate=validate,
-        run=run,
-        progress=progress,
-    )
-    before = predict_start(start, validating) - _targets(validating)
-    after = scaled_forecast(model, validating)[..., 1] - _targets(validating)
-    dropped = why_not(trained.best_validation or 0.0, *gain_in_errors(before, after, validating))
-    if dropped:
-        model.load_state_dict(untrained)  # Model 2 it is
+    model2 = _errors(model, validating)
+    trained, dropped = _with_recurrence(model, start, batches, validating, settings, run=run, progress=progress)
     factor = band_factor(scaled_forecast(model, validating), _targets(validating))
     model.eval()
     return Fit(
@@ -143,6 +125,30 @@ def fit_forecaster(
         dropped=dropped,
         settings=_told(settings, shape.to_dict(), hidden=hidden, batch_size=batch_size, ridge=start.strength),
     )
+
+
+def _with_recurrence(
+    model: RecurrentForecaster,
+    start: Start,
+    batches: WindowBatches,
+    validating: Windows,
+    settings: ForecastSettings,
+    **where: Any,
+) -> tuple[Trained, str]:
+    """Train the recurrent path; where it earns nothing, put Model 2 back and say why."""
+    untrained = {name: value.clone() for name, value in model.state_dict().items()}
+    model2 = _errors(model, validating)
+
+    def validate(module: Any) -> float:
+        return _errors(module, validating).ratio_to(model2)
+
+    trained = train(model, forecast_loss, batches, _train_settings(settings, len(batches)), validate=validate, **where)
+    before = predict_start(start, validating) - _targets(validating)
+    after = scaled_forecast(model, validating)[..., 1] - _targets(validating)
+    dropped = why_not(trained.best_validation or 0.0, *gain_in_errors(before, after, validating))
+    if dropped:
+        model.load_state_dict(untrained)
+    return trained, dropped
 
 
 def split_of(panel: Panel, rows: Rows, settings: ForecastSettings, test: int | None = None) -> Split:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from everystep.data import Panel, forecast_frame
+from everystep.data import Panel, forecast_frame, read_future
+from everystep.errors import ArgumentError
 from everystep.forecast.fitted import Fitted
 from everystep.forecast.parts import last_windows
 from everystep.forecast.rows import Rows, rows_of
@@ -17,6 +18,31 @@ Array = NDArray[Any]
 
 COLUMNS = ("everystep-lo-80", "everystep", "everystep-hi-80")
 ORDER = (1, 0, 2)  # the point forecast first
+
+
+def columns_ahead(panel: Panel, future: Any, steps: int) -> dict[str, Array] | None:
+    """Read the columns known ahead for the next steps, ``{id: (horizon, future)}``; None without such columns.
+
+    Args:
+        panel: What is known.
+        future: A frame or a path with every step and series.
+        steps: Steps to forecast; beyond them, to the horizon, the last row is repeated, and no forecast looks there.
+
+    Raises:
+        ArgumentError: ``future`` is missing.
+        DataError: It lacks a column, a series or a step.
+    """
+    columns = panel.schema.future
+    if not columns:
+        return None
+    if future is None:
+        raise ArgumentError(
+            f"Forecaster: the model was fitted with columns known ahead ({', '.join(columns)}); expected their "
+            f"values for the next {steps} steps: give future= (on the command line: --future-data)."
+        )
+    given = read_future(future, panel.schema, {series.id: series.times[-1] for series in panel.series}, steps)
+    missing = panel.schema.horizon - steps
+    return {name: np.pad(values, ((0, missing), (0, 0)), mode="edge") for name, values in given.items()}
 
 
 def forecast_ahead(fitted: Fitted, panel: Panel, ahead: Mapping[str, Array] | None) -> tuple[Rows, Array]:

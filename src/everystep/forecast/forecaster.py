@@ -8,10 +8,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from everystep.data import Panel, read_future, read_panel, read_panel_like
+from everystep.data import Panel, read_panel, read_panel_like
 from everystep.errors import ArgumentError, NotFittedError
 from everystep.forecast import crossing, judging, saving
-from everystep.forecast.answer import answer, forecast_ahead
+from everystep.forecast.answer import answer, columns_ahead, forecast_ahead
 from everystep.forecast.arguments import Arguments
 from everystep.forecast.fitted import Fitted
 from everystep.forecast.fitting import Fit, fit_forecaster
@@ -163,7 +163,7 @@ class Forecaster(Arguments):
         panel = known if frame is None else self._read(frame, known, new_ids)
         if frame is not None:
             self._notes = (*self._notes, *shorter_than(panel, fitted.shape.window))
-        rows, forecast = forecast_ahead(fitted, panel, self._ahead(panel, future, steps))
+        rows, forecast = forecast_ahead(fitted, panel, columns_ahead(panel, future, steps))
         return answer(rows, forecast[:, :steps], panel, like)
 
     def update(self, frame: Any, new_ids: str = "refuse") -> Self:
@@ -294,16 +294,3 @@ class Forecaster(Arguments):
                 "For more steps, fit with a longer horizon."
             )
         return int(h)
-
-    def _ahead(self, panel: Panel, future: Any, steps: int) -> dict[str, Any] | None:
-        columns = panel.schema.future
-        if not columns:
-            return None
-        if future is None:
-            raise ArgumentError(
-                f"Forecaster: the model was fitted with columns known ahead ({', '.join(columns)}); expected their "
-                f"values for the next {steps} steps: give future= (on the command line: --future-data)."
-            )
-        given = read_future(future, panel.schema, {s.id: s.times[-1] for s in panel.series}, steps)
-        missing = panel.schema.horizon - steps
-        return {name: np.pad(values, ((0, missing), (0, 0)), mode="edge") for name, values in given.items()}

@@ -110,8 +110,9 @@ def unroll(
         cell, x, state, context=context, lengths=lengths, mask=mask, resets=resets, forced=forced,
         reverse=reverse, record=record,
     )  # fmt: skip
-    answer = reference.run(job)
-    return Unrolled(answer.y, job.step.assemble(answer.state), answer.record, "reference", _WHY)
+    name = "reference" if engine == "auto" else engine
+    answer = ENGINES[name](job)
+    return Unrolled(answer.y, job.step.assemble(answer.state), answer.record, name, _WHY)
 
 
 _WHY = "the reference loop is the only engine installed"

@@ -160,6 +160,12 @@ def test_a_wrong_call_is_refused(arguments, error, said):
         es.draw(model3(), **arguments)
 
 
+@pytest.mark.parametrize(("thing", "kind"), [(3, "of type int"), (es.cells.LSTM, "the class LSTM")])
+def test_what_is_neither_cell_nor_function_is_refused(thing, kind):
+    with pytest.raises(ArgumentError, match=f"^draw: cell is {kind}; expected a cell, such as LSTM"):
+        es.draw(thing)
+
+
 def test_a_plain_function_without_x_or_with_a_batch_is_refused():
     with pytest.raises(ArgumentError, match="pass x="):
         es.draw(shift_register, state=torch.zeros(1, 3))

@@ -24,6 +24,7 @@ from everystep.draw.subject import Subject
 from everystep.draw.wide import wide
 from everystep.engines import Job
 from everystep.engines.stepping import name_of
+from everystep.unroll.arguments import check_cell
 from everystep.unroll.unroll import prepare
 
 
@@ -109,6 +110,7 @@ def draw(
         >>> [edge.label for edge in drawing.graph.edges[:3]]
         ['U', 'W', 'V']
     """
+    check_cell("draw", cell)
     steps = arguments.steps_of(cell, T, x)
     arguments.one_row(state)
     with apart():

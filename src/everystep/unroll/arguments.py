@@ -14,13 +14,18 @@ from everystep.engines.stepping import dtype_name, part_names, streams_of
 from everystep.errors import ArgumentError, DeviceError, DTypeError, ShapeError, StateError, counted
 
 
+def check_cell(caller: str, cell: Any) -> None:
+    """Refuse what is neither a cell nor a function."""
+    if isinstance(cell, type) or not (isinstance(cell, Cell) or callable(cell)):
+        kind = f"the class {cell.__name__}" if isinstance(cell, type) else f"of type {type(cell).__name__}"
+        raise ArgumentError(
+            f"{caller}: cell is {kind}; expected a cell, such as LSTM(input_size, hidden_size), "
+            "or a function (state, x)."
+        )
+
+
 def check_input(who: str, cell: Any, x: Any) -> None:
     """Refuse an x that does not fit the cell: axes, features, dtype, device."""
-    if isinstance(cell, type) or not (isinstance(cell, Cell) or callable(cell)):
-        kind = f"the class {cell.__name__}" if isinstance(cell, type) else f"a {type(cell).__name__}"
-        raise ArgumentError(
-            f"unroll: cell is {kind}; expected a cell, such as LSTM(input_size, hidden_size), or a function (state, x)."
-        )
     if not isinstance(x, Tensor) and not getattr(x, "_fields", ()):
         raise DTypeError(f"{who}: x is a {type(x).__name__}; expected a tensor or a NamedTuple of tensors.")
     sizes = _input_sizes(who, cell, x)

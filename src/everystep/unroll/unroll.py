@@ -133,6 +133,7 @@ def prepare(
 ) -> Job:
     """Check the arguments of :func:`unroll` and fill in every default."""
     who = name_of(cell)
+    arguments.check_cell("unroll", cell)
     arguments.check_input(who, cell, x)
     steps, rows, like = arguments.extent(cell, x)
     initial = _initial(cell, rows, like, state, context)

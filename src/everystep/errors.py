@@ -9,7 +9,6 @@ EverystepError
 ├── StateError          a state is not of the cell's type, or a part is missing
 ├── StepError           a step returned something other than (state, y)
 ├── TapError            a tap's name is used twice or its value has no batch axis
-├── EngineError         an engine that was asked for can't serve
 ├── DataError           a table, file or series can't be used as it is
 ├── NotFittedError      a model is asked before it was fitted
 ├── TrainingError       a training run can't start or go on
@@ -62,10 +61,6 @@ class StepError(EverystepError, TypeError):
 
 class TapError(EverystepError, ValueError):
     """A tap's name is used twice, or its value has no batch axis."""
-
-
-class EngineError(EverystepError, RuntimeError):
-    """An engine that was asked for can't serve."""
 
 
 class DataError(EverystepError, ValueError):

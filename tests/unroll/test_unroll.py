@@ -341,6 +341,18 @@ def test_generating_fewer_than_no_steps_is_refused():
         es.generate(es.cells.GRU(2, 2), -1, torch.randn(3, 2), lambda y: y)
 
 
+def test_the_last_output_is_not_fed_since_no_step_follows():
+    fed = []
+
+    def feed(y):
+        fed.append(y)
+        return y
+
+    out = es.generate(es.cells.GRU(2, 2), 3, torch.randn(5, 2), feed)
+    assert len(fed) == 2
+    assert torch.equal(torch.stack(fed), out.y[:-1])
+
+
 def test_what_feed_returns_is_held_to_the_shape_of_the_first_input():
     with pytest.raises(es.errors.ShapeError) as refusal:
         es.generate(es.cells.Jordan(2, 4, 3), 2, torch.zeros(5, 2), lambda y: y)

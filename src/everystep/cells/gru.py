@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from everystep.cell import Cell, tap
-from everystep.cells.initial import gate_bias, orthogonal, uniform
+from everystep.cells.initial import bias, gate_bias, orthogonal, uniform
 from everystep.cells.registry import register
 from everystep.errors import unknown
 
@@ -65,7 +65,7 @@ class GRU(Cell[GRUState]):
         self.W = orthogonal(hidden_size, hidden_size, blocks=3)
         self.U = uniform(hidden_size, input_size, blocks=3)
         self.b = gate_bias(hidden_size, ("reset", "update", "candidate"))
-        self.d = nn.Parameter(torch.zeros(hidden_size)) if reset == "after" else None
+        self.d = bias(hidden_size, wanted=reset == "after")
         self._candidate = _CANDIDATES[reset]
 
     def step(self, state: GRUState, x: Tensor) -> tuple[GRUState, Tensor]:

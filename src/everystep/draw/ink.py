@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from everystep.draw.dependence import Dependence, Link
 from everystep.pages.palette import colour
 
-PAPER, INK, QUIET, RULE, WASH, GRADIENT = map(colour, ("paper", "ink", "quiet", "rule", "wash", "gradient"))
+PAPER, INK, QUIET, WASH, GRADIENT = map(colour, ("paper", "ink", "quiet", "wash", "gradient"))
 
 Label = tuple[str, ...]  # the parameters along a connection
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from everystep.data import Panel
 from everystep.errors import DataError
@@ -28,6 +29,8 @@ from everystep.forecast.start import Start, predict_start
 from everystep.forecast.windows import Windows
 from everystep.train import Run, Settings, Trained, train
 from everystep.train.threads import one_thread
+
+Array = NDArray[Any]
 
 MANY_WINDOWS = 10_000
 
@@ -109,9 +112,10 @@ def fit_forecaster(
     batch_size = settings.batch_size or batch_size_for(len(training))
     model = _model(shape, settings, hidden, start)
     batches = WindowBatches(training, batch_size, settings.seed)
-    model2 = _errors(model, validating)
-    trained, dropped = _with_recurrence(model, start, batches, validating, settings, run=run, progress=progress)
-    factor = band_factor(scaled_forecast(model, validating), _targets(validating))
+    model2 = _errors(scaled_forecast(model, validating), validating)
+    trained, dropped = _with_recurrence(model, start, model2, batches, validating, settings, run=run, progress=progress)
+    forecast = scaled_forecast(model, validating)
+    factor = band_factor(forecast, _targets(validating))
     model.eval()
     return Fit(
         fitted=Fitted(model, scaling, factor),
@@ -119,7 +123,7 @@ def fit_forecaster(
         split=split,
         start=start,
         curves=_curves(trained, kept=not dropped),
-        validation=_errors(model, validating),
+        validation=_errors(forecast, validating),
         model2=model2,
         trained=trained,
         dropped=dropped,
@@ -130,6 +134,7 @@ def fit_forecaster(
 def _with_recurrence(
     model: RecurrentForecaster,
     start: Start,
+    model2: Validation,
     batches: WindowBatches,
     validating: Windows,
     settings: ForecastSettings,
@@ -137,10 +142,9 @@ def _with_recurrence(
 ) -> tuple[Trained, str]:
     """Train the recurrent path; where it earns nothing, put Model 2 back and say why."""
     untrained = {name: value.clone() for name, value in model.state_dict().items()}
-    model2 = _errors(model, validating)
 
     def validate(module: Any) -> float:
-        return _errors(module, validating).ratio_to(model2)
+        return _errors(scaled_forecast(module, validating), validating).ratio_to(model2)
 
     trained = train(model, forecast_loss, batches, _train_settings(settings, len(batches)), validate=validate, **where)
     before = predict_start(start, validating) - _targets(validating)
@@ -189,8 +193,8 @@ def _train_settings(settings: ForecastSettings, steps: int) -> Settings:
     )
 
 
-def _errors(model: RecurrentForecaster, windows: Windows) -> Validation:
-    error = scaled_forecast(model, windows)[..., 1] - _targets(windows)
+def _errors(forecast: Array, windows: Windows) -> Validation:
+    error = forecast[..., 1] - _targets(windows)
     return Validation(float(np.abs(error).mean()), float(np.sqrt(np.square(error).mean())))
 
 

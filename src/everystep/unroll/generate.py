@@ -56,10 +56,11 @@ def generate(
     if not isinstance(steps, int) or steps < 0:
         raise ArgumentError(f"generate: steps is {steps!r}; expected a whole number, 0 or more.")
     pieces, x = [], first
-    for _ in range(steps):
+    for t in range(steps):
+        if t > 0:
+            x, state = feed(pieces[-1].y[0]), pieces[-1].state
+            _check_fed(x, first)
         pieces.append(unroll(cell, _one_step(x), state, context=context, record=record))
-        x, state = feed(pieces[-1].y[0]), pieces[-1].state
-        _check_fed(x, first)
     if not pieces:
         return unroll(
             cell, each_stream(lambda stream: stream[:0], _one_step(first)), state, context=context, record=record

@@ -1,0 +1,1 @@
+"""The engine that compiles a step to vector code through LLVM."""

@@ -15,6 +15,7 @@ EverystepError
 │   └── NonFiniteError  a loss or gradient is NaN or infinite
 ├── RunError            a directory holds another run, or something else altogether
 ├── ModelFileError      a saved model is damaged, incomplete or too new
+├── EngineError         an engine can't serve a call
 └── MissingExtraError   an optional dependency is not installed
 
 A message says who, what came, what was expected, then the mend. Each class is also
@@ -85,6 +86,10 @@ class RunError(EverystepError, RuntimeError):
 
 class ModelFileError(EverystepError, ValueError):
     """A saved model is damaged, incomplete or too new."""
+
+
+class EngineError(EverystepError, RuntimeError):
+    """An engine can't serve a call."""
 
 
 class MissingExtraError(EverystepError, ImportError):

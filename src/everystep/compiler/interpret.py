@@ -1,0 +1,91 @@
+"""Run a graph with torch, node by node: slow, readable, differentiable by autograd; what compiled code is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from everystep.compiler.ir import LEAVES, Graph, Leaf, Node, View, products, sorted_nodes, start_of
+from everystep.compiler.ops import OPS
+
+
+def interpret(graph: Graph, leaves: Mapping[Leaf, Tensor], roots: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Compute what a step puts out.
+
+    Args:
+        graph: The step.
+        leaves: What the graph is given, each (rows, size); truths are bool.
+        roots: Parameters, and tensors computed from them, by the names that views have for them.
+
+    Returns:
+        Each output by its name, (rows, size), in the dtype that leaves and roots have together. One row without leaves.
+    """
+    values = values_of(graph.outputs.values(), leaves, roots)
+    return {name: values[node] for name, node in graph.outputs.items()}
+
+
+def values_of(ends: Iterable[Node], leaves: Mapping[Leaf, Tensor], roots: Mapping[str, Tensor]) -> dict[Node, Tensor]:
+    """The value (rows, size) of each of these nodes and of all that they need."""
+    given = [*leaves.values(), *roots.values()]
+    dtype = _common_dtype(t.dtype for t in given if t.is_floating_point())
+    rows = next((len(t) for t in leaves.values()), 1)
+    values: dict[Node, Tensor] = {}
+    for node in sorted_nodes(ends):
+        value = _given(node, leaves, roots) if node.op in LEAVES else _computed(node, values, roots)
+        values[node] = value.to(torch.bool if node.truth else dtype).expand(rows, node.size)
+    return values
+
+
+def seen(view: View, root: Tensor) -> Tensor:
+    """The elements of a root that a view looks at."""
+    return root.as_strided(view.shape, view.strides, root.storage_offset() + view.offset)
+
+
+def reduce_into(total: Tensor, view: View, gradient: Tensor, value: Tensor | None) -> None:
+    """Add a parameter's gradient to ``total``, a contiguous tensor with the parameter's own elements, over all rows.
+
+    Args:
+        total: What is added to, in place.
+        view: The elements that were used.
+        gradient: (rows, out)
+        value: (rows, in) for a view of (in, out); None for a vector.
+    """
+    share = gradient.sum(0) if value is None else value.T @ gradient
+    places = seen(view, torch.arange(total.numel(), device=total.device))
+    total.view(-1).index_add_(0, places.flatten(), share.flatten())
+
+
+def _common_dtype(dtypes: Iterable[torch.dtype]) -> torch.dtype:
+    common = None
+    for dtype in dtypes:
+        common = dtype if common is None else torch.promote_types(common, dtype)
+    return common or torch.get_default_dtype()
+
+
+def _given(node: Node, leaves: Mapping[Leaf, Tensor], roots: Mapping[str, Tensor]) -> Tensor:
+    if node.op == "leaf":
+        return leaves[node.attribute]
+    if node.op == "vector":
+        return seen(node.attribute, roots[node.attribute.root])
+    return torch.tensor(node.attribute, dtype=torch.float64)
+
+
+def _computed(node: Node, values: Mapping[Node, Tensor], roots: Mapping[str, Tensor]) -> Tensor:
+    if node.op == "slice":
+        return values[node.inputs[0]].narrow(1, node.attribute, node.size)
+    if node.op == "cat":
+        return torch.cat([values[i] for i in node.inputs], 1)
+    if node.op == "affine":
+        return _sum_of_products(node, values, roots)
+    return OPS[node.op].run(*(values[i] for i in node.inputs))
+
+
+def _sum_of_products(node: Node, values: Mapping[Node, Tensor], roots: Mapping[str, Tensor]) -> Tensor:
+    terms = [values[value] @ seen(view, roots[view.root]) for value, view in products(node)]
+    start = start_of(node)
+    total = terms.pop(0) if start is None else values[start]
+    for term in terms:
+        total = total + term
+    return total

@@ -51,12 +51,7 @@ def load(key: str) -> bytes | None:
     try:
         if where is None or not _own(where.lstat(), stat.S_ISDIR):
             return None
-        path = where / (key + ENDING)
-        content = _read(path)
-        code = content and _code(content, key)
-        if code:
-            os.utime(path)  # used now
-        return code or None
+        return _read(where / (key + ENDING), key)
     except OSError:
         return None
 
@@ -98,19 +93,20 @@ def _own(status: os.stat_result, is_kind: object) -> bool:
     return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def _read(path: Path) -> bytes | None:
+def _read(path: Path, key: str) -> bytes | None:
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     with open(os.open(path, flags), "rb") as file:  # noqa: PTH123 - what was opened is what is checked
-        return file.read() if _own(os.fstat(file.fileno()), stat.S_ISREG) else None
+        if not _own(os.fstat(file.fileno()), stat.S_ISREG):
+            return None
+        header, code = file.read(_HEADER.size), file.read()
+    if header != _header(key, code):
+        return None
+    os.utime(path)  # used now
+    return code
 
 
 def _header(key: str, code: bytes) -> bytes:
     return _HEADER.pack(_MAGIC, FORMAT, len(code), hashlib.sha256(code).digest(), bytes.fromhex(key))
-
-
-def _code(content: bytes, key: str) -> bytes | None:
-    code = content[_HEADER.size :]
-    return code if content[: _HEADER.size] == _header(key, code) else None
 
 
 def _write(where: Path, name: str, content: bytes) -> None:

@@ -13,7 +13,6 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -162,17 +161,20 @@ def _shown() -> bool:
 
 
 def _full_key(key: str | bytes, target: Target) -> str:
-    parts = [key.encode() if isinstance(key, str) else key, repr(target).encode(), _world()]
+    parts = [key.encode() if isinstance(key, str) else key, repr(target).encode(), _WORLD]
     return hashlib.sha256(b"".join(len(part).to_bytes(8, "little") + part for part in parts)).hexdigest()
 
 
-@cache
-def _world() -> bytes:
-    """What the same content might compile differently with."""
+def _hash_of_world() -> bytes:
+    """What the same content might compile differently with. Read at import, as the emitters are."""
     digest = hashlib.sha256(f"{llvmlite.__version__} {binding.llvm_version_info}".encode())
-    for file in sorted(file for room in _EMITTERS for file in room.glob("*.py*")):
-        digest.update(f"{file.name} {file.stat().st_size} ".encode() + file.read_bytes())
+    for file in sorted(file for room in _EMITTERS for file in room.rglob("*.py*") if file.parent.name != "__pycache__"):
+        source = file.read_bytes()
+        digest.update(f"{file.name} {len(source)} ".encode() + source)
     return digest.digest()
+
+
+_WORLD = _hash_of_world()
 
 
 def _fork_between_builds() -> None:

@@ -27,7 +27,6 @@ from everystep.engines.llvm import workers
 from everystep.errors import EngineError, unknown
 
 VARIABLE = "EVERYSTEP_POOL"
-_SYMBOLS = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")
 
 
 class Team(NamedTuple):
@@ -88,7 +87,7 @@ def _new_team(threads: int) -> Team:
 
 
 def _openmp(threads: int) -> Team | None:
-    addresses = () if forked() else _gomp()
+    addresses = None if forked() else _gomp()
     return Team(*addresses, threads, _directly) if addresses else None
 
 
@@ -105,22 +104,19 @@ _POOLS: dict[str, Callable[[int], Team | None]] = {"openmp": _openmp, "python": 
 
 
 @cache
-def _gomp() -> tuple[int, ...]:
-    """The addresses of the OpenMP that torch's own calls reach, or nothing.
+def _gomp() -> tuple[int, int, int] | None:
+    """The addresses of the OpenMP that torch's own calls reach, or None.
 
     Found as the dynamic linker finds it: first what is loaded for everyone (a preloaded libiomp5 comes before torch's
     libgomp), then what torch's library brings.
     """
     if os.name != "posix":
-        return ()
+        return None
     for library in (None, *sorted((Path(torch.__file__).parent / "lib").glob("libtorch_cpu.*"))):
         try:
             loaded = ctypes.CDLL(None if library is None else str(library), mode=getattr(os, "RTLD_NOLOAD", 0))
-            return tuple(_address(getattr(loaded, name)) for name in _SYMBOLS)
+            functions = loaded.GOMP_parallel, loaded.omp_get_thread_num, loaded.omp_get_num_threads
         except (OSError, AttributeError):
             continue
-    return ()
-
-
-def _address(function: Any) -> int:
-    return ctypes.cast(function, ctypes.c_void_p).value or 0
+        return workers.address(functions[0]), workers.address(functions[1]), workers.address(functions[2])
+    return None

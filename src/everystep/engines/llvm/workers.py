@@ -140,15 +140,21 @@ def _num_threads() -> int:
 
 def _begin_anew() -> None:
     """Forget the workers: a forked child has none of them, and whatever lay in the queue is its parent's."""
-    global _queue, _starting  # noqa: PLW0603 - one pool a process
+    global _queue, _starting
     _queue, _starting = SimpleQueue(), threading.Lock()
     _started.clear()
 
 
 after_fork(_begin_anew)
-_CALLBACKS = (  # held for as long as the process lives, as compiled code has their addresses
-    ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)(_parallel),
-    ctypes.CFUNCTYPE(ctypes.c_int)(_thread_num),
-    ctypes.CFUNCTYPE(ctypes.c_int)(_num_threads),
-)
-ADDRESSES = tuple(ctypes.cast(callback, ctypes.c_void_p).value or 0 for callback in _CALLBACKS)
+
+
+def address(function: Any) -> int:
+    """Where a ctypes function, or one that ctypes made of a Python function, begins."""
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+# held for as long as the process lives, as compiled code has their addresses
+_PARALLEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)(_parallel)
+_THREAD_NUM = ctypes.CFUNCTYPE(ctypes.c_int)(_thread_num)
+_NUM_THREADS = ctypes.CFUNCTYPE(ctypes.c_int)(_num_threads)
+ADDRESSES = address(_PARALLEL), address(_THREAD_NUM), address(_NUM_THREADS)

@@ -44,6 +44,7 @@ class Vectors:
         self.mask_type = ir.VectorType(ir.IntType(1), width)
         self.bits_type = ir.VectorType(ir.IntType(8 * self.itemsize), width)
         self.pointer = ir.PointerType()
+        self.i32 = ir.IntType(32)
         self.i64 = ir.IntType(64)
 
     # constants
@@ -99,11 +100,11 @@ class Vectors:
         while half:
             v = join(self.lanes(v, range(half)), self.lanes(v, range(half, 2 * half)))
             half //= 2
-        return self.builder.extract_element(v, ir.Constant(ir.IntType(32), 0))
+        return self.builder.extract_element(v, ir.Constant(self.i32, 0))
 
     def lanes(self, v: Value, which: Sequence[int]) -> Value:
         """A vector of some lanes of another."""
-        order = ir.Constant(ir.VectorType(ir.IntType(32), len(which)), list(which))
+        order = ir.Constant(ir.VectorType(self.i32, len(which)), list(which))
         return self.builder.shuffle_vector(v, ir.Constant(v.type, ir.Undefined), order)
 
     # memory
@@ -120,7 +121,7 @@ class Vectors:
         if mask is None:
             return self.builder.load(ptr, align=self.itemsize, typ=self.type)
         name = f"llvm.masked.load.{self.suffix(self.type)}.p0"
-        align = ir.Constant(ir.IntType(32), self.itemsize)
+        align = ir.Constant(self.i32, self.itemsize)
         function = self.intrinsic(name, self.type, [self.pointer, align.type, self.mask_type, self.type])
         return self.builder.call(function, [ptr, align, mask, self.number(0.0)])
 
@@ -130,7 +131,7 @@ class Vectors:
             self.builder.store(value, ptr, align=self.itemsize)
             return
         name = f"llvm.masked.store.{self.suffix(self.type)}.p0"
-        align = ir.Constant(ir.IntType(32), self.itemsize)
+        align = ir.Constant(self.i32, self.itemsize)
         function = self.intrinsic(name, ir.VoidType(), [self.type, self.pointer, align.type, self.mask_type])
         self.builder.call(function, [value, ptr, align, mask])
 
@@ -141,16 +142,15 @@ class Vectors:
     def splat(self, scalar: Value) -> Value:
         """A scalar (a number, an i1, an integer) in every lane."""
         one = ir.VectorType(scalar.type, self.width)
-        first = self.builder.insert_element(ir.Constant(one, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
+        first = self.builder.insert_element(ir.Constant(one, ir.Undefined), scalar, ir.Constant(self.i32, 0))
         return self.lanes(first, [0] * self.width)
 
     def tail(self, remaining: Value) -> Value:
         """The mask of the first ``remaining`` lanes (i64; none below 0, all from the width on)."""
         small = self.builder.icmp_signed("<", remaining, self.integer(self.width))
         count = self.builder.select(small, remaining, self.integer(self.width))
-        i32 = ir.IntType(32)
-        numbers = ir.Constant(ir.VectorType(i32, self.width), list(range(self.width)))
-        return self.builder.icmp_signed("<", numbers, self.splat(self.builder.trunc(count, i32)))
+        numbers = ir.Constant(ir.VectorType(self.i32, self.width), list(range(self.width)))
+        return self.builder.icmp_signed("<", numbers, self.splat(self.builder.trunc(count, self.i32)))
 
     # control
 

@@ -1,0 +1,114 @@
+r"""Powers: :math:`x^y = e^{y \log |x|}`, in pairs of floats where one float cannot hold the logarithm well enough.
+
+A pair is an unevaluated sum high + low. The relative error of a power is the absolute error of :math:`y \log |x|`,
+which reaches 700; so its logarithm needs ten bits more than a float64 has.
+"""
+
+from __future__ import annotations
+
+import math
+
+from everystep.engines.llvm.exponentials import FORMATS, LOG2E, exp_of_parts, remainder, rounded
+from everystep.engines.llvm.logarithms import ATANH, parts
+from everystep.engines.llvm.polynomials import absolute, at_least, at_most, is_nan, negative, polynomial, widely
+from everystep.engines.llvm.rounding import floor
+from everystep.engines.llvm.vectors import Value, Vectors
+
+Pair = tuple[Value, Value]
+
+
+def pair_sum(v: Vectors, a: Value, b: Value) -> Pair:
+    """Adds: a + b and what its rounding lost, whichever is larger."""
+    build = v.builder
+    high = build.fadd(a, b)
+    part = build.fsub(high, a)
+    return high, build.fadd(build.fsub(a, build.fsub(high, part)), build.fsub(b, part))
+
+
+def pair_product(v: Vectors, a: Value, b: Value) -> Pair:
+    """Multiplies: a * b and what its rounding lost."""
+    build, high = v.builder, v.builder.fmul(a, b)
+    if "fma" in v.features:
+        return high, v.fma(a, b, build.fneg(high))
+    (a1, a2), (b1, b2) = halves(v, a), halves(v, b)
+    rest = build.fadd(build.fsub(build.fmul(a1, b1), high), build.fadd(build.fmul(a1, b2), build.fmul(a2, b1)))
+    return high, build.fadd(rest, build.fmul(a2, b2))
+
+
+def halves(v: Vectors, a: Value) -> Pair:
+    """The upper and the lower half of the bits of a number, whose products with other halves are exact."""
+    far = v.builder.fmul(a, v.number(2.0**27 + 1))
+    upper = v.builder.fsub(far, v.builder.fsub(far, a))
+    return upper, v.builder.fsub(a, upper)
+
+
+def add(v: Vectors, a: Pair, b: Pair) -> Pair:
+    """The sum of two pairs."""
+    high, lost = pair_sum(v, a[0], b[0])
+    return pair_sum(v, high, v.builder.fadd(lost, v.builder.fadd(a[1], b[1])))
+
+
+def times(v: Vectors, a: Pair, b: Pair) -> Pair:
+    """The product of two pairs."""
+    high, lost = pair_product(v, a[0], b[0])
+    return pair_sum(v, high, v.fma(a[0], b[1], v.fma(a[1], b[0], lost)))
+
+
+def log_pair(v: Vectors, a: Value) -> Pair:
+    """The logarithm of a positive finite number: k ln 2 + 2 s + s³ (2/3 + ...), s = (m - 1) / (m + 1)."""
+    build, form = v.builder, FORMATS[v.dtype]
+    k, m = parts(v, a)
+    f = build.fsub(m, v.number(1.0))
+    over, over_low = pair_sum(v, m, v.number(1.0))
+    s = build.fdiv(f, over)
+    back, back_low = pair_product(v, s, over)
+    lost = build.fsub(build.fsub(build.fsub(f, back), back_low), build.fmul(s, over_low))
+    ratio = (s, build.fdiv(lost, over))
+    square = times(v, ratio, ratio)
+    tail = build.fmul(square[0], polynomial(v, square[0], ATANH[1:]))
+    third = (v.number(2 / 3), v.number(3.700743415417188e-17))  # 2/3 is their sum; ATANH[0] is its neighbour
+    series = times(v, times(v, ratio, square), add(v, third, (tail, v.number(0.0))))
+    log_m = add(v, (build.fadd(s, s), build.fadd(ratio[1], ratio[1])), series)
+    log_2 = (build.fmul(k, v.number(form.high)), build.fmul(k, v.number(form.low)))
+    return add(v, log_2, log_m)
+
+
+def magnitude(v: Vectors, a: Value, y: Value) -> Value:
+    """a^y where a is not negative."""
+    form, build = FORMATS[v.dtype], v.builder
+    finite = build.and_(build.fcmp_ordered(">", a, v.number(0.0)), build.fcmp_ordered("<", a, v.number(math.inf)))
+    high, low = log_pair(v, v.select(finite, a, v.number(1.0)))
+    ends = v.select(build.fcmp_ordered("==", a, v.number(0.0)), v.number(-math.inf), a)
+    high = v.select(finite, high, ends)
+    bounded = at_most(v, at_least(v, y, -(2.0**80)), 2.0**80)  # such powers of all but 1 are 0 or infinite
+    e, lost = pair_product(v, high, bounded)
+    lost = v.fma(low, bounded, lost)
+    e = at_most(v, at_least(v, e, form.bottom), form.top)
+    inside = build.and_(
+        build.fcmp_ordered(">", e, v.number(form.bottom)), build.fcmp_ordered("<", e, v.number(form.top))
+    )
+    n, _ = rounded(v, e, LOG2E, 0)
+    r = build.fadd(remainder(v, e, n), v.select(inside, lost, v.number(0.0)))
+    return exp_of_parts(v, n, r)
+
+
+@widely
+def power(v: Vectors, x: Value, y: Value) -> Value:
+    """X to the power of y, with the values at 0, 1, infinity and NaN of IEEE 754."""
+    build, one = v.builder, v.number(1.0)
+    value = magnitude(v, absolute(v, x), y)
+    half = build.fmul(y, v.number(0.5))
+    whole = build.fcmp_ordered("==", floor(v, y), y)
+    odd = build.and_(whole, build.fcmp_ordered("!=", floor(v, half), half))
+    value = v.select(build.and_(odd, negative(v, x)), build.fneg(value), value)
+    below = build.and_(build.fcmp_ordered("<", x, v.number(0.0)), build.fcmp_ordered(">", x, v.number(-math.inf)))
+    value = v.select(build.and_(below, build.not_(whole)), v.number(math.nan), value)
+    value = v.select(build.or_(is_nan(v, x), is_nan(v, y)), build.fadd(x, y), value)
+    unit = build.or_(build.fcmp_ordered("==", x, one), build.fcmp_ordered("==", y, v.number(0.0)))
+    opposite = build.and_(build.fcmp_ordered("==", x, v.number(-1.0)), infinite(v, y))
+    return v.select(build.or_(unit, opposite), one, value)
+
+
+def infinite(v: Vectors, x: Value) -> Value:
+    """The lanes that hold an infinity."""
+    return v.builder.fcmp_ordered("==", absolute(v, x), v.number(math.inf))

@@ -8,26 +8,27 @@ tile: slot ``g * columns + c`` of tile ``j`` holds, lane by lane, the columns fr
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from llvmlite import ir
 
 from everystep.compiler.ir import View
-from everystep.engines.llvm.products import made_once, strided
+from everystep.engines.llvm.products import least, made_once, strided
 from everystep.engines.llvm.vectors import Value, Vectors
 
 
 def tile_count(N: int, columns: int, width: int) -> int:
-    """The tiles of a panel of views with N columns."""
+    """Count the tiles of a panel of views with N columns."""
     return -(-N // (width * columns))
 
 
 def panel_size(K: int, views: int, N: int, columns: int, width: int) -> int:
-    """The elements of a panel."""
+    """Count the elements of a panel."""
     return tile_count(N, columns, width) * K * views * columns * width
 
 
 def packing(vectors: Vectors, name: str, views: Sequence[View], columns: int) -> ir.Function:
-    """The function that packs views of one shape into a panel, a range of its tiles at a time.
+    """Emit the function that packs views of one shape into a panel, a range of its tiles at a time.
 
     ``pack_NAME(out, first_tile, last_tile, root_0, root_1, ...)``: one root for each view, which may be the same;
     ``out`` is where the whole panel begins.
@@ -42,111 +43,107 @@ def packing(vectors: Vectors, name: str, views: Sequence[View], columns: int) ->
     return made_once(vectors, f"pack_{name}", [p, i, i, *[p] * len(views)], body, internal=False)
 
 
+class Slot(NamedTuple):
+    """The arguments of a function that packs one slot of one tile."""
+
+    out: Value  # where the slot's first vector goes
+    line: Value  # elements from its vector of one k to that of the next
+    source: Value  # the first k of the first lane
+    along_k: Value
+    along_n: Value
+    K: Value
+    left: Value  # columns from the first lane on: may be more than lanes, or none
+
+    def vector(self, vectors: Vectors, k: Value) -> Value:
+        """Where the vector of a k goes."""
+        return vectors.at(self.out, vectors.builder.mul(k, self.line))
+
+    def row(self, vectors: Vectors, k: Value) -> Value:
+        """Where the numbers of a k begin."""
+        return vectors.at(self.source, vectors.builder.mul(k, self.along_k))
+
+
 def pack_view(vectors: Vectors, view: View, root: Value, out: Value, tile: Value, place: tuple[int, int, int]) -> None:
-    """Packs the columns of one view in a tile; the place: which view, of how many, how many columns each."""
+    """Pack the columns of one view in a tile; the place: which view, of how many, how many vectors of each."""
     build, (K, N), (along_k, along_n) = vectors.builder, view.shape, view.strides
     g, views, columns = place
     line = views * columns * vectors.width
     start = vectors.at(out, build.mul(tile, vectors.integer(K * line)), g * columns * vectors.width)
-    with vectors.loop(0, columns) as c:
-        n = build.mul(build.add(build.mul(tile, vectors.integer(columns)), c), vectors.integer(vectors.width))
+    for c in range(columns):
+        first = build.add(build.mul(tile, vectors.integer(columns)), vectors.integer(c))
+        n = build.mul(first, vectors.integer(vectors.width))
         source = vectors.at(root, view.offset, build.mul(n, vectors.integer(along_n)))
-        slot = vectors.at(start, build.mul(c, vectors.integer(vectors.width)))
+        numbers = [vectors.integer(x) for x in (along_k, along_n, K)]
         left = build.sub(vectors.integer(N), n)
-        numbers = [vectors.integer(x) for x in (line, along_k, along_n, K)]
-        build.call(slot_packing(vectors, view), [slot, source, *numbers, left])
+        slot = Slot(vectors.at(start, c * vectors.width), vectors.integer(line), source, *numbers, left)
+        build.call(slot_packing(vectors, view), slot)
 
 
 def slot_packing(vectors: Vectors, view: View) -> ir.Function:
-    """The function that packs one slot of one tile, whichever is fastest for the strides of a view.
-
-    ``(slot, line, source, along_k, along_n, K, left)``: lines of the tile are ``line`` elements apart; ``left`` columns
-    are left from the source on, which may be more than lanes, or none.
-    """
+    """Emit, once per module, the function that packs one :class:`Slot`, as is fastest for the strides of a view."""
     p, i = vectors.pointer, vectors.i64
-    kinds = {"pack_vectors": pack_vectors, "pack_transposed": pack_transposed, "pack_numbers": pack_numbers}
-    name = "pack_numbers"
+    emit = pack_numbers
     if view.strides[1] == 1:
-        name = "pack_vectors"
+        emit = pack_vectors
     elif view.strides[0] == 1 and view.shape[0] >= vectors.width > 1:
-        name = "pack_transposed"
-
-    def body(*args: Value) -> None:
-        kinds[name](vectors, *args)
-
-    return made_once(vectors, name, [p, p, i, i, i, i, i], body)
+        emit = pack_transposed
+    return made_once(vectors, emit.__name__, [p, i, p, i, i, i, i], lambda *given: emit(vectors, Slot._make(given)))
 
 
-def pack_vectors(
-    vectors: Vectors, slot: Value, source: Value, line: Value, along_k: Value, _: Value, K: Value, left: Value
-) -> None:
-    """Copies vectors of adjacent columns."""
-    full = vectors.builder.icmp_signed(">=", left, vectors.integer(vectors.width))
-    with vectors.builder.if_else(full) as (whole, part):
-        with whole, vectors.loop(0, K) as k:
-            copy_line(vectors, slot, source, (line, along_k, k), None)
-        with part:
-            mask = vectors.tail(left)
-            with vectors.loop(0, K) as k:
-                copy_line(vectors, slot, source, (line, along_k, k), mask)
+def pack_vectors(vectors: Vectors, slot: Slot) -> None:
+    """Copy vectors of neighbouring columns."""
+
+    def copy(mask: Value | None) -> None:
+        with vectors.loop(0, slot.K) as k:
+            vectors.store(vectors.load(slot.row(vectors, k), mask), slot.vector(vectors, k))
+
+    full = vectors.builder.icmp_signed(">=", slot.left, vectors.integer(vectors.width))
+    with vectors.builder.if_else(full) as (yes, no):
+        with yes:
+            copy(None)
+        with no:
+            copy(vectors.tail(slot.left))
 
 
-def copy_line(
-    vectors: Vectors, slot: Value, source: Value, where: tuple[Value, Value, Value], mask: Value | None
-) -> None:
-    line, along_k, k = where
-    value = vectors.load(vectors.at(source, vectors.builder.mul(k, along_k)), mask)
-    vectors.store(value, vectors.at(slot, vectors.builder.mul(k, line)))
-
-
-def pack_numbers(
-    vectors: Vectors, slot: Value, source: Value, line: Value, along_k: Value, along_n: Value, K: Value, left: Value
-) -> None:
-    """Copies one number after another, from any strides."""
-    build = vectors.builder
-    less = build.icmp_signed("<", left, vectors.integer(vectors.width))
-    lanes = build.select(less, left, vectors.integer(vectors.width))
-    with vectors.loop(0, K) as k:
-        to, where = vectors.at(slot, build.mul(k, line)), vectors.at(source, build.mul(k, along_k))
+def pack_numbers(vectors: Vectors, slot: Slot) -> None:
+    """Copy one number after another, from any strides."""
+    lanes = least(vectors, slot.left, vectors.width)
+    with vectors.loop(0, slot.K) as k:
+        to, row = slot.vector(vectors, k), slot.row(vectors, k)
         vectors.store(vectors.number(0.0), to)
         with vectors.loop(0, lanes) as lane:
-            number = build.load(vectors.at(where, build.mul(lane, along_n)), typ=vectors.scalar, align=vectors.itemsize)
-            build.store(number, vectors.at(to, lane), align=vectors.itemsize)
+            place = vectors.at(row, vectors.builder.mul(lane, slot.along_n))
+            number = vectors.builder.load(place, typ=vectors.scalar, align=vectors.itemsize)
+            vectors.builder.store(number, vectors.at(to, lane), align=vectors.itemsize)
 
 
-def pack_transposed(
-    vectors: Vectors, slot: Value, source: Value, line: Value, _: Value, along_n: Value, K: Value, left: Value
-) -> None:
-    """Transposes squares of adjacent rows; the last one overlaps the one before it where K is no multiple of the width."""
-    build, width = vectors.builder, vectors.integer(vectors.width)
-    some = build.icmp_signed(">", left, vectors.integer(0))
-    with build.if_else(some) as (filled, empty):
-        with filled:
-            columns = column_starts(vectors, source, along_n, left)
-            mask = vectors.tail(left)
-            with vectors.loop(0, K, vectors.width) as k:
-                over = build.icmp_signed(">", build.add(k, width), K)
-                row = build.select(over, build.sub(K, width), k)
-                square = transposed(vectors, [vectors.load(vectors.at(column, row)) for column in columns])
-                lines = strided(vectors, vectors.at(slot, build.mul(row, line)), line, vectors.width)
-                for value, to in zip(square, lines, strict=True):
-                    vectors.store(vectors.select(mask, value, vectors.number(0.0)), to)
-        with empty, vectors.loop(0, K) as k:
-            vectors.store(vectors.number(0.0), vectors.at(slot, build.mul(k, line)))
+def pack_transposed(vectors: Vectors, slot: Slot) -> None:
+    """Transpose squares; the last one overlaps the one before it where K is no multiple of the width."""
+    some = vectors.builder.icmp_signed(">", slot.left, vectors.integer(0))
+    with vectors.builder.if_else(some) as (yes, no):
+        with yes:
+            columns, mask = column_starts(vectors, slot), vectors.tail(slot.left)
+            with vectors.loop(0, slot.K, vectors.width) as first:
+                k = least(vectors, first, vectors.builder.sub(slot.K, vectors.integer(vectors.width)))
+                square = transposed(vectors, [vectors.load(vectors.at(column, k)) for column in columns])
+                places = strided(vectors, slot.vector(vectors, k), slot.line, vectors.width)
+                for value, place in zip(square, places, strict=True):
+                    vectors.store(vectors.select(mask, value, vectors.number(0.0)), place)
+        with no, vectors.loop(0, slot.K) as k:
+            vectors.store(vectors.number(0.0), slot.vector(vectors, k))
 
 
-def column_starts(vectors: Vectors, source: Value, along_n: Value, left: Value) -> list[Value]:
-    """Where the columns of all lanes begin; lanes past the last column read that one again."""
-    build, starts = vectors.builder, [source]
+def column_starts(vectors: Vectors, slot: Slot) -> list[Value]:
+    """Say where the columns of all lanes begin; lanes past the last column read that one again."""
+    starts = [slot.source]
     for lane in range(1, vectors.width):
-        within = build.icmp_signed("<", vectors.integer(lane), left)
-        following = vectors.at(starts[-1], along_n)
-        starts.append(build.select(within, following, starts[-1]))
+        within = vectors.builder.icmp_signed("<", vectors.integer(lane), slot.left)
+        starts.append(vectors.builder.select(within, vectors.at(starts[-1], slot.along_n), starts[-1]))
     return starts
 
 
 def transposed(vectors: Vectors, rows: list[Value]) -> list[Value]:
-    """The columns of a square of vectors, by exchanging ever larger blocks."""
+    """Give the columns of a square of vectors, by exchanging ever larger blocks."""
     size = 1
     while size < len(rows):
         rows = exchanged(vectors, rows, size)
@@ -155,7 +152,7 @@ def transposed(vectors: Vectors, rows: list[Value]) -> list[Value]:
 
 
 def exchanged(vectors: Vectors, rows: list[Value], size: int) -> list[Value]:
-    """Each 2 x 2 of blocks with the two off its diagonal exchanged."""
+    """Exchange the two blocks off the diagonal of each 2 x 2 of blocks."""
     width, result = len(rows), list(rows)
     lower = [lane if not lane & size else lane + width - size for lane in range(width)]
     upper = [lane + size if not lane & size else lane + width for lane in range(width)]

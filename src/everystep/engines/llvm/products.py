@@ -1,7 +1,7 @@
 """Rows times packed weights, in registers.
 
-Every element of a product is one chain of multiplications and additions, k ascending, that begins at what the accumulator
-holds. So its bits depend neither on the rows and slots that share a call nor on how a product is cut along k.
+Every element of a product is one chain of multiplications and additions, k ascending, that begins at what the
+accumulator holds. So its bits depend neither on the rows and slots that share a call nor on how it is cut along k.
 
 Weights lie packed as ``[tile][k][slot][lane]`` (see :mod:`.packing`): a *slot* is one vector of columns.
 """
@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from llvmlite import ir
 
-from everystep.engines.llvm.vectors import Value, Vectors
+from everystep.engines.llvm.vectors import Index, Value, Vectors
 
 Operands: TypeAlias = Callable[[Value, int], tuple[list[Value], list[Value]]]
 
@@ -21,23 +21,23 @@ UNROLLED = 2  # steps of k in a loop's body
 
 
 def registers(vectors: Vectors) -> int:
-    """How many vector registers the target has."""
+    """Count the vector registers of the target."""
     many = "avx512" in vectors.features or vectors.module.triple.startswith(("aarch64", "arm64"))
     return 32 if many else 16
 
 
 def most_rows(vectors: Vectors, slots: int) -> int:
-    """The most rows that fit in registers with so many slots, besides the weights and one number of a row."""
+    """Count the rows that fit in registers with so many slots, besides the weights and one number of a row."""
     return max(1, min(12, registers(vectors) * 3 // 4 // slots))
 
 
 def most_slots(vectors: Vectors) -> int:
-    """The slots with which a product of many rows runs fastest."""
+    """Count the slots with which a product of many rows runs fastest."""
     return registers(vectors) // 8
 
 
 def product(vectors: Vectors, rows: int, slots: int) -> ir.Function:
-    """The function that adds the product of some rows with one tile of packed weights to accumulators.
+    """Emit, once per module, the function that adds rows times one tile of packed weights to accumulators.
 
     ``product(acc, acc_stride, a, a_stride, K, weights)``: the vector ``acc[r * acc_stride + s]`` (the stride counts
     vectors) gets the sum over k of ``a[r * a_stride + k] * weights[k][s]``.
@@ -57,12 +57,12 @@ def product(vectors: Vectors, rows: int, slots: int) -> ir.Function:
 
 
 def single_row(vectors: Vectors, slots: int, tiles: int) -> ir.Function:
-    """The function that multiplies one row with several tiles of packed weights at a time.
+    """Emit, once per module, the function that multiplies one row with several tiles of packed weights at a time.
 
-    ``single_row(acc, acc_tile_stride, a, K, weights, weights_tile_stride)``: the vector ``acc[t * acc_tile_stride + s]``
-    (the stride counts vectors) gets the sum over k of ``a[k]`` times the slot ``s`` of the tile at
-    ``weights[t * weights_tile_stride]`` (this stride counts elements). The chains of one row and one tile are too few
-    to keep the arithmetic units busy.
+    ``single_row(acc, acc_tile_stride, a, K, weights, weights_tile_stride)``: the vector
+    ``acc[t * acc_tile_stride + s]`` (the stride counts vectors) gets the sum over k of ``a[k]`` times the slot ``s`` of
+    the tile at ``weights[t * weights_tile_stride]`` (this stride counts elements). The chains of one row and one tile
+    are too few to keep the arithmetic units busy.
     """
     p, i = vectors.pointer, vectors.i64
 
@@ -80,7 +80,7 @@ def single_row(vectors: Vectors, slots: int, tiles: int) -> ir.Function:
 
 
 def outer(vectors: Vectors, rows: int, slots: int) -> ir.Function:
-    """The function that adds a sum of outer products to accumulators.
+    """Emit, once per module, the function that adds a sum of outer products to accumulators.
 
     ``outer(acc, acc_stride, a, a_stride, K, columns)``: as :func:`product`, but of ``a[k * a_stride + r]``.
     """
@@ -100,7 +100,7 @@ def outer(vectors: Vectors, rows: int, slots: int) -> ir.Function:
 
 
 def accumulate(vectors: Vectors, targets: Sequence[Value], count: Value, operands: Operands) -> None:
-    """Adds products to the vectors at the targets, one chain each.
+    """Add products to the vectors at the targets, one chain each.
 
     ``operands(k, ahead)`` gives where the step ``k + ahead`` finds its numbers (one per row) and its vectors (one per
     column); the targets are those of the first row, then those of the second.
@@ -126,13 +126,13 @@ def accumulate(vectors: Vectors, targets: Sequence[Value], count: Value, operand
 
 
 def accumulators(vectors: Vectors, acc: Value, stride: Value, lines: int, slots: int) -> list[Value]:
-    """The addresses of the vectors that a kernel adds to, those of the first line first; the stride counts vectors."""
+    """Address the vectors that a kernel adds to, those of the first line first; the stride counts vectors."""
     stride = vectors.builder.mul(stride, vectors.integer(vectors.width))
     return [vectors.at(line, s * vectors.width) for line in strided(vectors, acc, stride, lines) for s in range(slots)]
 
 
 def strided(vectors: Vectors, start: Value, stride: Value, count: int) -> list[Value]:
-    """Addresses at a stride known when the program runs."""
+    """Give addresses at a stride known when the program runs."""
     addresses = [start]
     for _ in range(count - 1):
         addresses.append(vectors.at(addresses[-1], stride))
@@ -140,16 +140,22 @@ def strided(vectors: Vectors, start: Value, stride: Value, count: int) -> list[V
 
 
 def slots_at(vectors: Vectors, start: Value, slots: int, k: Value, ahead: int) -> list[Value]:
-    """The addresses of the vectors of one step of k within a tile."""
+    """Address the vectors of one step of k within a tile."""
     line = slots * vectors.width
     first = vectors.at(start, vectors.builder.mul(k, vectors.integer(line)))
     return [vectors.at(first, ahead * line + s * vectors.width) for s in range(slots)]
 
 
+def least(vectors: Vectors, a: Value, b: Index) -> Value:
+    """Give the smaller of two i64."""
+    b = vectors.index(b)
+    return vectors.builder.select(vectors.builder.icmp_signed("<", a, b), a, b)
+
+
 def made_once(
     vectors: Vectors, name: str, arg_types: Sequence[ir.Type], body: Callable[..., None], internal: bool = True
 ) -> ir.Function:
-    """The module's function of this name, emitted if there is none; the builder goes on where it stood."""
+    """Give the module's function of this name, emitted if there is none; the builder goes on where it stood."""
     known = vectors.module.globals.get(name)
     if known is not None:
         return known

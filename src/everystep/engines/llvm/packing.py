@@ -73,9 +73,15 @@ def pack_view(vectors: Vectors, view: View, root: Value, out: Value, tile: Value
         first = build.add(build.mul(tile, vectors.integer(columns)), vectors.integer(c))
         n = build.mul(first, vectors.integer(vectors.width))
         source = vectors.at(root, view.offset, build.mul(n, vectors.integer(along_n)))
-        numbers = [vectors.integer(x) for x in (along_k, along_n, K)]
-        left = build.sub(vectors.integer(N), n)
-        slot = Slot(vectors.at(start, c * vectors.width), vectors.integer(line), source, *numbers, left)
+        slot = Slot(
+            vectors.at(start, c * vectors.width),
+            vectors.integer(line),
+            source,
+            vectors.integer(along_k),
+            vectors.integer(along_n),
+            vectors.integer(K),
+            left=build.sub(vectors.integer(N), n),
+        )
         build.call(slot_packing(vectors, view), slot)
 
 

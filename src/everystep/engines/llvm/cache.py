@@ -33,7 +33,7 @@ def folder() -> Path | None:
     if named == "off":
         return None
     if named:
-        return Path(named)
+        return _at_home(named)
     base = _user_folder()
     return base / "everystep" / "code" if base.is_absolute() else None  # a user without a home
 
@@ -72,11 +72,15 @@ def store(key: str, code: bytes) -> None:
 
 def _user_folder() -> Path:
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", "~")).expanduser()
+        return _at_home(os.environ.get("LOCALAPPDATA", "~/AppData/Local"))
     if sys.platform == "darwin":
-        return Path(os.path.expanduser("~/Library/Caches"))  # noqa: PTH111 - Path's raises where there is no home
+        return _at_home("~/Library/Caches")
     named = os.environ.get("XDG_CACHE_HOME", "")
-    return Path(named) if named.startswith("/") else Path(os.path.expanduser("~/.cache"))  # noqa: PTH111
+    return Path(named) if named.startswith("/") else _at_home("~/.cache")
+
+
+def _at_home(path: str) -> Path:
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's own raises where there is no home
 
 
 def _made(where: Path) -> bool:
@@ -101,7 +105,8 @@ def _read(path: Path, key: str) -> bytes | None:
         header, code = file.read(_HEADER.size), file.read()
     if header != _header(key, code):
         return None
-    os.utime(path)  # used now
+    with contextlib.suppress(OSError):  # a disk that is only read
+        os.utime(path)  # used now
     return code
 
 

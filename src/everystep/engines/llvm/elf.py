@@ -10,6 +10,7 @@ from everystep.errors import EngineError
 _SECTION = "IIQQQQIIQQ"  # name, type, flags, address, offset, size, link, info, alignment, entry size
 _SYMBOL = "IBBHQQ"  # name, info, other, section, value, size
 _SYMBOL_TABLE = 2
+_ORDERS = {b"\x01": "<", b"\x02": ">"}  # of the bytes of a number
 
 
 class Symbols(NamedTuple):
@@ -36,12 +37,15 @@ def symbols(code: bytes) -> Symbols:
     Raises:
         EngineError: The bytes are no such file.
     """
-    if code[:5] != b"\x7fELF\x02" or code[5:6] not in {b"\x01", b"\x02"}:
+    if not code.startswith(b"\x7fELF\x02") or code[5:6] not in _ORDERS:
         raise EngineError("object file: these bytes are not 64-bit ELF code; compile again.")
     try:
-        return _symbols(code, "<" if code[5] == 1 else ">")
+        found = _symbols(code, _ORDERS[code[5:6]])
     except (struct.error, IndexError, ValueError) as cause:  # ValueError: a name without an end, or not of ASCII
         raise EngineError("object file: its symbol table is damaged; compile again.") from cause
+    if not found.defined:
+        raise EngineError("object file: it defines no function; compile again.")
+    return found
 
 
 def _symbols(code: bytes, order: str) -> Symbols:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 
 import pytest
 import torch
@@ -13,13 +14,22 @@ from compiler.random_graphs import EVERYTHING, Sample, graphs, leaf_values
 from compiler.test_interpret import H, lstm
 from everystep.compiler import ir
 from everystep.compiler.checker import check
-from everystep.compiler.gradient import Gradients, differentiate, seeds_of
+from everystep.compiler.gradient import Gradients, differentiate
 from everystep.compiler.interpret import reduce_into, values_of
 from everystep.compiler.ir import Graph, Leaf, Node, View, make
 from everystep.compiler.ops import OPS
 
 EDGES = (-2.0, -1.0, -0.5, -0.0, 0.0, 0.5, 1.0, 2.0, 3.0)
 NEVER = float("nan")
+
+
+def seeds_of(outputs: Mapping[str, Node]) -> dict[Node, Node]:
+    """A leaf ``gradient`` for every output of a step; outputs that are one node share the sum of theirs."""
+    seeds: dict[Node, Node] = {}
+    for name, node in outputs.items():
+        given_one = ir.leaf("gradient", name, node.size)
+        seeds[node] = make("add", seeds[node], given_one) if node in seeds else given_one
+    return seeds
 
 
 def leaves_of(graph: Graph) -> list[Node]:
@@ -93,33 +103,26 @@ def test_gradients_of_an_lstm_are_autograds():
 
 
 def edge_points(op: str) -> list[Tensor]:
-    """Every combination of edge values, a row for each, and of truths where the operation takes truths."""
-    truths = (
-        [op in ir.TRUTHS - {"lt", "le", "eq"} or op == "number", False, False]
-        if op != "where"
-        else [True, False, False]
-    )
+    """Values for each input of an operation: every combination of edges, a row for each."""
+    if op in {"sum", "max"}:
+        return [torch.tensor(list(itertools.product(EDGES, repeat=3)), dtype=torch.float64)]
     count = len(OPS[op].rules)
-    choices = [(0.0, 1.0) if truth or op in {"and", "or"} else EDGES for truth in truths[:count]]
-    table = torch.tensor(list(itertools.product(*choices)), dtype=torch.float64)
-    columns = [table[:, k : k + 1] for k in range(count)]
-    return [c > 0 if truths[k] or op in {"and", "or"} else c for k, c in enumerate(columns)]
+    truths = count if op in {"and", "or", "not", "number"} else int(op == "where")
+    columns = [(False, True) if k < truths else EDGES for k in range(count)]
+    rows = list(itertools.product(*columns))
+    return [
+        torch.tensor(column, dtype=torch.bool if k < truths else torch.float64)[:, None]
+        for k, column in enumerate(zip(*rows, strict=True))
+    ]
 
 
 @pytest.mark.parametrize("op", sorted(OPS))
 def test_each_operation_has_autograds_gradient_at_every_edge(op):
     inputs = edge_points(op)
-    if op in {"sum", "max"}:
-        inputs = [torch.tensor(list(itertools.product(EDGES, repeat=3)), dtype=torch.float64)]
     nodes = [ir.leaf("x", str(k), v.shape[1], truth=v.dtype == torch.bool) for k, v in enumerate(inputs)]
     result = node_of(op, nodes)
-    if result.truth:
-        result = make("where", result, ir.leaf("x", "other", 1), ir.constant(0.0))
-        inputs.append(torch.ones(len(inputs[0]), 1, dtype=torch.float64))
-    leaves = {Leaf("x", str(k)): v for k, v in enumerate(inputs)}
-    if "other" in {leaf.attribute.name for leaf in leaves_of(Graph({"y": result}))}:
-        leaves[Leaf("x", "other")] = leaves.pop(Leaf("x", str(len(inputs) - 1)))
-    assert_as_autograd(Graph({"y": result}), leaves, {})
+    graph = Graph({"y": make("number", result) if result.truth else result})
+    assert_as_autograd(graph, {node.attribute: value for node, value in zip(nodes, inputs, strict=True)}, {})
 
 
 def node_of(op: str, inputs: list[Node]) -> Node:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from everystep.compiler.ir import ELEMENTWISE, NUMBERS, Graph, Leaf, Node, View, products, start_of
 from everystep.compiler.ops import OPS
 
-LEAF_KINDS = {"state", "x", "row", "flag", "value", "gradient", "kept"}
+LEAF_KINDS = {"state", "x", "row", "flag", "value", "gradient", "kept", "before", "after"}
 
 
 class BrokenGraphError(RuntimeError):

@@ -12,7 +12,6 @@ from everystep.compiler.ir import (
     affine,
     cat,
     constant,
-    leaf,
     make,
     products,
     reduce,
@@ -41,16 +40,6 @@ class Gradients(NamedTuple):
 
     of: dict[Node, Node]
     reductions: list[Reduction]
-
-
-def seeds_of(outputs: Mapping[str, Node]) -> dict[Node, Node]:
-    """A leaf ``gradient`` for every output of a step; outputs that are one node share the sum of theirs."""
-    seeds: dict[Node, Node] = {}
-    for name, node in outputs.items():
-        if not node.truth:
-            given = leaf("gradient", name, node.size)
-            seeds[node] = make("add", seeds[node], given) if node in seeds else given
-    return seeds
 
 
 def differentiate(seeds: Mapping[Node, Node], wanted: Iterable[Node], wanted_roots: Container[str] = ()) -> Gradients:

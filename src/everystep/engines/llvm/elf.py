@@ -41,7 +41,7 @@ def symbols(code: bytes) -> Symbols:
         raise EngineError("object file: these bytes are not 64-bit ELF code; compile again.")
     try:
         found = _symbols(code, _ORDERS[code[5:6]])
-    except (struct.error, IndexError, ValueError) as cause:  # ValueError: a name without an end, or not of ASCII
+    except (struct.error, IndexError, OverflowError, ValueError) as cause:  # ValueError: a name that does not end
         raise EngineError("object file: its symbol table is damaged; compile again.") from cause
     if not found.defined:
         raise EngineError("object file: it defines no function; compile again.")

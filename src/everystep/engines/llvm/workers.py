@@ -105,11 +105,11 @@ def enter(function: Callable[..., None], *arguments: Any) -> None:
         function(*arguments)
         return
     work = _Work(lambda: function(*arguments), 1)
-    _queue.put(work)
     cause = None
     while work.running:
         try:
-            work.wait()
+            _queue.put(work)  # once more after an interruption, which may have come before or after it: one place is
+            work.wait()  # taken once
         except BaseException as interruption:  # noqa: BLE001 - raised below, when nothing runs any more
             cause = interruption
     if cause := work.error or cause:

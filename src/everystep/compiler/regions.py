@@ -1,0 +1,86 @@
+"""Which values are computed before the loop, in it, and after it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from everystep.compiler import ir
+from everystep.compiler.ir import Graph, Node
+from everystep.compiler.simplify import depends_on, rewritten, share
+
+
+class Regions(NamedTuple):
+    """A graph whose products of x stand on their own, and where each of its nodes belongs."""
+
+    graph: Graph
+    before: set[Node]
+    after: set[Node]
+
+
+def divide(graph: Graph, widest_fused: int) -> Regions:
+    """Hoist and sink.
+
+    Hoisted are products of what depends on x alone, with all they need, and what follows from them and x alone. Sunk are
+    products that no later step needs, with all that follows from them. Neither changes a bit of any result.
+
+    Args:
+        graph: A simplified graph; outputs named ``state:...`` are carried to the next step.
+        widest_fused: Products of x with at most so many features stay in the loop, where x is read anyway.
+    """
+    graph = share(rewritten(graph, _Hoister(graph, widest_fused)))
+    nodes = graph.nodes()
+    carried = depends_on(nodes, "state", "row")
+    before = _hoisted(nodes, carried, widest_fused)
+    fed = set(ir.sorted_nodes(node for name, node in graph.outputs.items() if name.startswith(("state:", "row:"))))
+    after: set[Node] = set()
+    for node in nodes:
+        alone = node not in fed and node not in before
+        if alone and (node.op == "affine" or any(i in after for i in node.inputs)):
+            after.add(node)
+    return Regions(graph, before, after)
+
+
+class _Hoister:
+    """Split an affine into its products of x, to be hoisted, and the rest, which begins with their sum."""
+
+    def __init__(self, graph: Graph, widest_fused: int) -> None:
+        self.widest_fused = widest_fused
+        self.carried = depends_on(graph.nodes(), "state", "row")
+
+    def __call__(self, node: Node) -> Node:
+        if any(i in self.carried for i in node.inputs):
+            self.carried.add(node)
+        if node.op != "affine" or node not in self.carried:
+            return node
+        start, products = ir.start_of(node), ir.products(node)
+        first = next((n for n, (value, _) in enumerate(products) if value in self.carried), len(products))
+        hoisted, rest = products[:first], products[first:]
+        if not hoisted or start in self.carried or not any(_wide(value, self.widest_fused) for value, _ in hoisted):
+            return node
+        if not rest:  # only the start is carried, which was excluded
+            return node
+        values, weights = zip(*hoisted, strict=True)
+        before = ir.affine(values, weights, start, node.where)
+        values, weights = zip(*rest, strict=True)
+        after = ir.affine(values, weights, before, node.where)
+        self.carried.add(after)
+        return after
+
+
+def _hoisted(nodes: list[Node], carried: set[Node], widest_fused: int) -> set[Node]:
+    products = [
+        node
+        for node in nodes
+        if node.op == "affine" and node not in carried and any(_wide(v, widest_fused) for v, _ in ir.products(node))
+    ]
+    before = set(ir.sorted_nodes(products))
+    follows = set(products)
+    for node in nodes:
+        if node not in carried and any(i in follows for i in node.inputs):
+            follows.add(node)
+    before |= set(ir.sorted_nodes(follows))
+    return {node for node in before if node.op not in ir.LEAVES}
+
+
+def _wide(value: Node, widest_fused: int) -> bool:
+    return value.size > widest_fused

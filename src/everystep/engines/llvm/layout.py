@@ -1,0 +1,92 @@
+"""What compiled code is handed: one block of 64-bit numbers, addresses among them, with a name for each.
+
+Code is compiled once for all lengths, batch sizes and threads: whatever a call decides comes in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from everystep.compiler.ir import View
+from everystep.compiler.plan import Place, Plan
+from everystep.engines.llvm.panels import panels_of
+
+NUMBERS = (
+    "steps",  # of the sequence
+    "rows",  # of the batch
+    "first",  # row of step 0 within a place of space time
+    "stride",  # rows from one step to the next: the batch, or less than 0 under reverse
+    "starts",  # address of the row of every step, and the end, where steps have unlike numbers of rows; else 0
+    "chunk",  # steps that are worked on at a time
+    "pieces",  # into which threads share a region
+    "bounds",  # address of the rows of the batch at which pieces begin, and the end
+    "parallel", "thread_num", "num_threads",  # addresses of the functions of a team; 0: the caller alone
+    "low", "high",  # steps of this chunk
+    "row_low", "row_high",  # their rows within a place of space time
+)  # fmt: skip
+
+
+class Layout:
+    """Where everything stands in the block.
+
+    Args:
+        plan: What will run.
+        width: Lanes of a vector.
+        backward: Whether steps are taken from the last to the first.
+    """
+
+    def __init__(self, plan: Plan, width: int, *, backward: bool) -> None:
+        self.width = width
+        self.places = plan.places()
+        self.arranged = {sweep: panels_of(sweep, width) for sweep in plan.sweeps}
+        self.panels = [panel for panels in self.arranged.values() for panel in panels.panels]
+        self.roots = _roots(plan)
+        self.gradients = sorted({reduction.view.root for reduction in plan.reductions})
+        self.initial = [place for place in self.places if self._starts_elsewhere(place, backward)]
+        names: list[object] = [*NUMBERS, *self.places, *(Initial(place) for place in self.initial)]
+        names += [*(Root(name) for name in self.roots), *self.panels, *(Gradient(name) for name in self.gradients)]
+        self.slots: dict[object, int] = {name: n for n, name in enumerate(names)}
+
+    @staticmethod
+    def _starts_elsewhere(place: Place, backward: bool) -> bool:
+        """Whether the first step finds a place at another address than the later ones.
+
+        Not so backward in time, where sequences begin at unlike steps: there it lies in both halves of a pair.
+        """
+        return place.space == "previous" or (place.space == "entering" and not backward)
+
+    def row_size(self, place: Place) -> int:
+        """Elements from one row of a place to the next; sums in progress have a vector."""
+        return place.size or self.width
+
+
+@dataclass(frozen=True)
+class Initial:
+    """The state before the first step, for a place that is read one step back."""
+
+    place: Place
+
+
+@dataclass(frozen=True)
+class Root:
+    """A parameter."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """The gradient of a parameter."""
+
+    name: str
+
+
+def _roots(plan: Plan) -> list[str]:
+    views: Iterable[View] = (view for sweep in plan.sweeps for node in sweep.nodes for view in _views(node))
+    return sorted({view.root for view in views})
+
+
+def _views(node: object) -> tuple[View, ...]:
+    op, attribute = node.op, node.attribute  # type: ignore[attr-defined]
+    return attribute if op == "affine" else (attribute,) if op == "vector" else ()

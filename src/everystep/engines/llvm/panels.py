@@ -1,0 +1,115 @@
+"""Which weights of a sweep are packed together, so that a number of a row is read once for all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from everystep.compiler import ir
+from everystep.compiler.ir import Node, View
+from everystep.compiler.plan import Sweep
+
+MOST_SLOTS = 4  # vectors of weights that one product takes at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Weights of one multiplied value for neighbouring sums.
+
+    ``first`` is the first slot of the accumulators that they belong to; each view has ``columns`` of them.
+    """
+
+    value: Node
+    views: tuple[View, ...]
+    first: int
+    columns: int
+
+    @property
+    def slots(self) -> int:
+        """Vectors of a tile."""
+        return len(self.views) * self.columns
+
+
+class Panels(NamedTuple):
+    """How the products of a sweep are arranged."""
+
+    sums: tuple[Node, ...]  # the affine nodes, in the order of their accumulators
+    columns: int  # vectors that each of them has in a tile
+    panels: tuple[Panel, ...]  # in the order in which they are added
+
+
+def panels_of(sweep: Sweep, width: int) -> Panels:
+    """Arrange the products of a sweep: sums that multiply the same value stand side by side."""
+    sums = [node for node in sweep.nodes if node.op == "affine"]
+    if not sums:
+        return Panels((), 1, ())
+    factors = {node: _factors(node, None) for node in sums}
+    order = _order(list(factors.values()))
+    if order is None:  # sums that add in contrary orders share nothing
+        factors = {node: _factors(node, node) for node in sums}
+        order = [factor for own in factors.values() for factor, _ in own]
+    sums.sort(key=lambda node: _membership(factors[node], order))
+    columns = _columns(len(sums), -(-sweep.size // width))
+    runs = [run for factor in order for run in _runs(factor, [dict(factors[node]).get(factor) for node in sums], columns)]
+    return Panels(tuple(sums), columns, tuple(runs))
+
+
+def _columns(sums: int, vectors: int) -> int:
+    """How many neighbouring vectors of each sum make a tile: few are wasted at the end, many share a row's number."""
+    most = max(1, MOST_SLOTS // sums)
+    waste = {columns: -(-vectors // columns) * columns / vectors * (1 + 0.1 / columns) for columns in range(1, most + 1)}
+    return min(waste, key=lambda columns: waste[columns])
+
+
+class _Factor(NamedTuple):
+    """A multiplied value; which of the products with it in one sum is meant; the sum, if it shares with no other."""
+
+    value: Node
+    time: int
+    owner: Node | None
+
+
+Factors = list[tuple[_Factor, View]]
+
+
+def _factors(node: Node, owner: Node | None) -> Factors:
+    seen: list[Node] = []
+    found = []
+    for value, view in ir.products(node):
+        found.append((_Factor(value, seen.count(value), owner), view))
+        seen.append(value)
+    return found
+
+
+def _order(sums: list[Factors]) -> list[_Factor] | None:
+    """One order of all multiplied values in which every sum finds its own order; None if there is none."""
+    remaining = [[factor for factor, _ in factors] for factors in sums]
+    order: list[_Factor] = []
+    while any(remaining):
+        heads = [factors[0] for factors in remaining if factors]
+        chosen = next((head for head in heads if not any(head in factors[1:] for factors in remaining)), None)
+        if chosen is None:
+            return None
+        order.append(chosen)
+        remaining = [factors[1:] if factors and factors[0] == chosen else factors for factors in remaining]
+    return order
+
+
+def _membership(factors: Factors, order: list[_Factor]) -> tuple[bool, ...]:
+    """Sort sums so that those which share a factor are neighbours: first without the last factor, last without the first."""
+    own = {factor for factor, _ in factors}
+    return tuple(factor in own for factor in reversed(order))
+
+
+def _runs(factor: _Factor, views: list[View | None], columns: int) -> list[Panel]:
+    """Take the neighbouring sums that multiply a value together, as many as a product takes at a time."""
+    most = max(1, MOST_SLOTS // columns)
+    panels: list[Panel] = []
+    run: list[View] = []
+    for n, view in enumerate([*views, None]):
+        if run and (view is None or len(run) == most):
+            panels.append(Panel(factor.value, tuple(run), (n - len(run)) * columns, columns))
+            run = []
+        if view is not None:
+            run.append(view)
+    return panels

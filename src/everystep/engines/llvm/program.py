@@ -1,0 +1,120 @@
+"""A plan as one module: packing, regions, and a driver that goes through time chunk by chunk.
+
+``run(block)`` is all that is called from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from llvmlite import ir as llvm
+
+from everystep.compiler.ir import Node
+from everystep.compiler.plan import Plan, Spot, Sweep
+from everystep.engines.llvm.layout import Layout, Root
+from everystep.engines.llvm.packing import packing, tile_count
+from everystep.engines.llvm.regions import Regions
+from everystep.engines.llvm.target import Target
+from everystep.engines.llvm.vectors import Value, Vectors
+
+MODULE = "everystep"
+
+
+def emit_program(plan: Plan, layout: Layout, dtype: str, target: Target, *, backward: bool) -> llvm.Module:
+    """Write a plan as a module.
+
+    Args:
+        plan: What to do.
+        layout: Where everything stands in the block.
+        dtype: float32 or float64.
+        target: What to write for.
+        backward: Whether steps are taken from the last to the first.
+
+    Returns:
+        The module; ``run`` is its entry.
+    """
+    module = llvm.Module(MODULE)
+    module.triple = target.triple
+    vectors = Vectors(module, dtype, target.width(dtype), target.instructions)
+    regions = Regions(vectors, plan, layout, backward=backward)
+    packs = [packing(vectors, str(n), panel.views, panel.columns) for n, panel in enumerate(layout.panels)]
+    functions = regions.emit()
+    _emit_driver(regions, packs, functions)
+    return module
+
+
+def _emit_driver(regions: Regions, packs: list[llvm.Function], functions: list[llvm.Function]) -> None:
+    v, layout = regions.v, regions.layout
+    function = v.function("run", [v.pointer], internal=False)
+    regions.block = function.args[0]
+    for panel, pack in zip(layout.panels, packs, strict=True):
+        roots = [regions.address(Root(view.root)) for view in panel.views]
+        tiles = tile_count(panel.views[0].shape[1], panel.columns, v.width)
+        v.builder.call(pack, [regions.address(panel), v.integer(0), v.integer(tiles), *roots])
+    steps, chunk = regions.number("steps"), regions.number("chunk")
+    with v.loop(0, steps, chunk) as done:
+        build = v.builder
+        following = build.add(done, chunk)
+        end = build.select(build.icmp_signed("<", following, steps), following, steps)
+        low, high = (build.sub(steps, end), build.sub(steps, done)) if regions.backward else (done, end)
+        _begin_chunk(regions, low, high)
+        for region in functions:
+            _share(regions, region)
+    v.builder.ret_void()
+
+
+def _begin_chunk(regions: Regions, low: Value, high: Value) -> None:
+    v = regions.v
+    last = v.builder.sub(high, v.integer(1))
+    one, other = regions.start_of_step(low), regions.start_of_step(last)
+    ascending = v.builder.icmp_signed("<", one, other)
+    row_low, row_last = v.builder.select(ascending, one, other), v.builder.select(ascending, other, one)
+    row_high = v.builder.add(row_last, regions.rows_of_step(last))
+    for name, value in {"low": low, "high": high, "row_low": row_low, "row_high": row_high}.items():
+        regions.set(name, value)
+
+
+def _share(regions: Regions, region: llvm.Function) -> None:
+    """Run a region on the team, or here if there is none."""
+    v, i32 = regions.v, llvm.IntType(32)
+    parallel = regions.number("parallel")
+    with v.builder.if_else(v.builder.icmp_signed("!=", parallel, v.integer(0))) as (together, alone):
+        with together:
+            kind = llvm.FunctionType(llvm.VoidType(), [v.pointer, v.pointer, i32, i32])
+            team = v.builder.inttoptr(parallel, kind.as_pointer())
+            pieces = v.builder.trunc(regions.number("pieces"), i32)
+            v.builder.call(team, [v.builder.bitcast(region, v.pointer), regions.block, pieces, llvm.Constant(i32, 0)])
+        with alone:
+            v.builder.call(region, [regions.block])
+
+
+def described(plan: Plan) -> str:
+    """Everything that the code for a plan depends on, as text."""
+    number: dict[Node, int] = {}
+
+    def name(node: Node) -> int:
+        return number.setdefault(node, len(number))
+
+    lines = [region for sweeps in (plan.before, plan.loop, plan.after) for region in [_text(sweeps, name)]]
+    lines += [f"{one.view} {one.gradient} {one.value}" for one in plan.reductions]
+    return "\n".join([*lines, repr(sorted(plan.sequences.items()))])
+
+
+def _text(sweeps: tuple[Sweep, ...], name: Callable[[Node], int]) -> str:
+    lines = []
+    for sweep in sweeps:
+        lines.append(f"sweep {sweep.size}")
+        lines += [f"load {name(node)} {node.size} {_spot(spot)}" for node, spot in sweep.loads.items()]
+        lines += [f"sum {name(node)} {node.op} {place}" for node, place in sweep.sums.items()]
+        for node in sweep.nodes:
+            attribute = " ".join(map(str, node.attribute)) if node.op == "affine" else str(node.attribute)
+            lines.append(f"{name(node)} {node.op} {node.size} {attribute} {[name(i) for i in node.inputs]}")
+        lines += [f"store {name(node)} {_spot(spot)}" for node, spot in sweep.stores]
+        lines += [f"gather {name(node)} {node.op} {name(node.inputs[0])} {place}" for node, place in sweep.gathers]
+    return "\n".join(["region", *lines])
+
+
+def _spot(spot: Spot) -> str:
+    return f"{tuple(spot.place)} {spot.offset}"
+
+

@@ -1,0 +1,161 @@
+"""A compiled pass over time: the code, and the memory that a call of it needs."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from everystep.compiler.plan import Plan
+from everystep.engines.llvm.build import build
+from everystep.engines.llvm.layout import NUMBERS, Layout
+from everystep.engines.llvm.packing import panel_size
+from everystep.engines.llvm.pool import SERIAL, Team, team
+from everystep.engines.llvm.program import described, emit_program
+from everystep.engines.llvm.target import host
+
+ALIGNED = 64  # bytes: a line of the cache, the widest vector
+CHUNK_BYTES = 1 << 20  # of what one chunk of time leaves for its weight gradients: it stays in the second cache
+CHUNK_ROWS = 256  # rows of a chunk from which its products run at full speed
+WORTH_SHARING = 1_000_000  # multiplications and additions of a chunk from which threads pay for being called
+
+
+class Span(NamedTuple):
+    """The steps of one call.
+
+    Attributes:
+        steps: How many.
+        rows: Of the batch.
+        reverse: Whether the first step is the last in memory.
+        starts: Where the rows of every step begin, and the end, if steps have unlike numbers of rows.
+        bounds: Rows of the batch at which the pieces of the work begin that threads share, and the end; None: even.
+    """
+
+    steps: int
+    rows: int
+    reverse: bool = False
+    starts: Tensor | None = None
+
+    @property
+    def taken(self) -> int:
+        """Steps of all rows together."""
+        return self.steps * self.rows if self.starts is None else int(self.starts[-1])
+
+
+class Program:
+    """One plan, compiled when first called.
+
+    Args:
+        plan: What to do.
+        dtype: float32 or float64.
+        backward: Whether steps are taken from the last to the first.
+    """
+
+    def __init__(self, plan: Plan, dtype: torch.dtype, *, backward: bool) -> None:
+        self.plan, self.dtype, self.backward = plan, dtype, backward
+        self._type = str(dtype).removeprefix("torch.")
+        target = host()
+        self.layout = Layout(plan, target.width(self._type), backward=backward)
+        key = f"{self._type} {'backward' if backward else 'forward'}\n{described(plan)}"
+
+        def make():  # noqa: ANN202
+            return emit_program(plan, self.layout, self._type, target, backward=backward)
+
+        self._run = build(key, make, target).entry("run", ctypes.c_void_p)
+        self._block = ctypes.c_int64 * len(self.layout.slots)
+        self._memory = _Memory(self.layout, self.dtype.itemsize)
+        self._work = sum(panel.value.size * len(panel.views) * panel.views[0].shape[1] for panel in self.layout.panels)
+        self._work += sum(one.view.shape[0] * (one.view.shape[1] if one.value else 1) for one in plan.reductions)
+        self._chunk_size = sum(place.size for place in self.layout.places if place.space == "chunk")
+
+    def run(self, span: Span, tensors: Mapping[object, Tensor]) -> None:
+        """Go through time once.
+
+        Args:
+            span: The steps.
+            tensors: A tensor for every slot of the layout that is not scratch memory.
+        """
+        chunk = self._chunk(span)
+        work = self._work * min(chunk * span.rows, span.taken)
+        crew = SERIAL if work < WORTH_SHARING else team(torch.get_num_threads())
+        scratch, offsets = self._memory.take(span.rows, chunk)
+        base = scratch.data_ptr()
+        bounds = _bounds(span, crew.threads)
+        numbers = self._numbers(span, chunk, crew, bounds)
+        slots = list(self.layout.slots)[len(NUMBERS) :]
+        addresses = [base + offsets[slot] if slot in offsets else tensors[slot].data_ptr() for slot in slots]
+        block = self._block(*numbers, *addresses)
+        crew.enter(self._run, ctypes.addressof(block))
+
+    def scratch(self, span: Span) -> int:
+        """The bytes that a call takes besides its tensors."""
+        return self._memory.size(span.rows, self._chunk(span))
+
+    def _numbers(self, span: Span, chunk: int, crew: Team, bounds: ctypes.Array[ctypes.c_int64]) -> list[int]:
+        first = (span.steps - 1) * span.rows if span.reverse else 0
+        stride = -span.rows if span.reverse else span.rows
+        starts = 0 if span.starts is None else span.starts.data_ptr()
+        shared = [crew.threads, ctypes.addressof(bounds), crew.parallel, crew.thread_num, crew.num_threads]
+        return [span.steps, span.rows, first, stride, starts, chunk, *shared, 0, 0, 0, 0]
+
+    def _chunk(self, span: Span) -> int:
+        if not self._chunk_size:
+            return max(1, span.steps)
+        rows = max(CHUNK_ROWS, CHUNK_BYTES // (self._chunk_size * self.dtype.itemsize))
+        return max(1, min(span.steps, rows // max(1, span.rows)))
+
+
+def _bounds(span: Span, pieces: int) -> ctypes.Array[ctypes.c_int64]:
+    """Cut the batch so that every piece takes about as many steps."""
+    if span.starts is None or pieces == 1:
+        ends = [span.rows * n // pieces for n in range(pieces + 1)]
+    else:
+        counts = span.starts.diff()
+        lengths = (counts.unsqueeze(0) > torch.arange(span.rows).unsqueeze(1)).sum(1).cumsum(0)
+        targets = torch.arange(1, pieces) * int(lengths[-1]) // pieces
+        ends = [0, *torch.searchsorted(lengths, targets).tolist(), span.rows]
+    return (ctypes.c_int64 * (pieces + 1))(*ends)
+
+
+class _Memory:
+    """Scratch memory of a program: one piece, everything in it at a multiple of a cache line."""
+
+    def __init__(self, layout: Layout, itemsize: int) -> None:
+        self.itemsize = itemsize
+        self.parts: list[tuple[object, str, int]] = []
+        for place in layout.places:
+            if place.space in {"chunk", "step"}:
+                self.parts.append((place, place.space, layout.row_size(place)))
+        for panel in layout.panels:
+            K, N = panel.views[0].shape
+            size = panel_size(K, len(panel.views), N, panel.columns, layout.width)
+            self.parts.append((panel, "once", size))
+        self._known: dict[tuple[int, int], tuple[int, dict[object, int]]] = {}
+
+    def take(self, rows: int, chunk: int) -> tuple[Tensor, dict[object, int]]:
+        """Allocate it; gives the memory and where each slot begins, in bytes."""
+        size, offsets = self._arranged(rows, chunk)
+        memory = torch.empty(size + ALIGNED, dtype=torch.uint8)
+        shift = -memory.data_ptr() % ALIGNED
+        return memory[shift:], offsets
+
+    def size(self, rows: int, chunk: int) -> int:
+        """Its bytes."""
+        return self._arranged(rows, chunk)[0]
+
+    def _arranged(self, rows: int, chunk: int) -> tuple[int, dict[object, int]]:
+        if (rows, chunk) not in self._known:
+            many = {"chunk": rows * chunk, "step": rows, "once": 1}
+            offsets, end = {}, 0
+            for slot, space, size in self.parts:
+                offsets[slot] = end
+                end += -(-size * many[space] * self.itemsize // ALIGNED) * ALIGNED
+            if len(self._known) > 64:
+                self._known.clear()
+            self._known[rows, chunk] = (end, offsets)
+        return self._known[rows, chunk]
+
+

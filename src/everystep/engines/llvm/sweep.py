@@ -1,0 +1,296 @@
+"""One sweep as a function: for every tile of columns, rows by blocks: start the sums, add products, finish elementwise.
+
+``sweep_N(context, rows)``: the context holds an address for every slot of the layout, those of places at the first row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from llvmlite import ir as llvm
+
+from everystep.compiler import ir
+from everystep.compiler.ir import Node, View
+from everystep.compiler.plan import Place, Spot, Sweep
+from everystep.engines.llvm.functions import emit
+from everystep.engines.llvm.layout import Layout, Root
+from everystep.engines.llvm.packing import tile_count
+from everystep.engines.llvm.panels import Panel
+from everystep.engines.llvm.products import most_rows, product, single_row
+from everystep.engines.llvm.vectors import Value, Vectors
+
+TILES_OF_ONE_ROW = 4
+
+
+@dataclass
+class _At:
+    """Where a sweep stands: a row, a vector of columns, and its lanes that are columns (None: all)."""
+
+    row: Value
+    vector: Value
+    mask: Value | None
+
+
+class SweepEmitter:
+    """Emits one sweep.
+
+    Args:
+        vectors: Emits arithmetic.
+        layout: Where addresses stand in the context.
+        sweep: What to emit.
+        name: Of the function.
+    """
+
+    def __init__(self, vectors: Vectors, layout: Layout, sweep: Sweep, name: str) -> None:
+        self.v, self.layout, self.sweep, self.name = vectors, layout, sweep, name
+        self.width = vectors.width
+        self.sums, self.columns, self.panels = layout.arranged[sweep]
+        self.slots = max(1, len(self.sums)) * self.columns
+        self.vectors_across = -(-sweep.size // self.width)
+        starts = [start for start in map(ir.start_of, self.sums) if start is not None]
+        self.early = _needed(sweep, starts)
+        self.late = _needed(sweep, [*(store.node for store in sweep.stores), *(g.node.inputs[0] for g in sweep.gathers)])
+        self.context: Value = None
+
+    def emit(self) -> llvm.Function:
+        """Emit the function and those it calls."""
+        block = self._block() if self.sums else None
+        function = self.v.function(self.name, [self.v.pointer, self.v.i64])
+        self.context, rows = function.args
+        if block is None:
+            with self.v.loop(0, rows) as row, self.v.loop(0, self.vectors_across) as vector:
+                self._finish(self._at(row, vector), None)
+        else:
+            self._tiles(block, rows)
+        self.v.builder.ret_void()
+        return function
+
+    # tiles and blocks of rows
+
+    def _tiles(self, block: llvm.Function, rows: Value) -> None:
+        build, number = self.v.builder, self.v.integer
+        tiles = tile_count(self.sweep.size, self.columns, self.width)
+        alone = build.icmp_signed("==", rows, number(1))
+        with build.if_else(alone) as (one_row, many_rows):
+            with one_row, self.v.loop(0, tiles, self._lines_of_one_row()) as tile:
+                lines = self._least(build.sub(number(tiles), tile), self._lines_of_one_row())
+                build.call(block, [self.context, number(0), tile, lines, number(0), number(1)])
+            with many_rows:
+                blocks = build.sdiv(build.add(rows, number(self._most() - 1)), number(self._most()))
+                with self.v.loop(0, tiles) as tile, self.v.loop(0, blocks) as n:
+                    first = build.sdiv(build.mul(rows, n), blocks)
+                    last = build.sdiv(build.mul(rows, build.add(n, number(1))), blocks)
+                    build.call(block, [self.context, first, tile, build.sub(last, first), number(1), number(0)])
+
+    def _most(self) -> int:
+        return min(most_rows(self.v, panel.slots) for panel in self.panels)
+
+    def _lines_of_one_row(self) -> int:
+        return min(TILES_OF_ONE_ROW, self._most(), tile_count(self.sweep.size, self.columns, self.width))
+
+    def _least(self, a: Value, most: int) -> Value:
+        return self.v.builder.select(self.v.builder.icmp_signed("<", a, self.v.integer(most)), a, self.v.integer(most))
+
+    def _block(self) -> llvm.Function:
+        """``block(context, row, tile, lines, rows_on, tiles_on)``: lines are rows of one tile, or tiles of one row."""
+        i = self.v.i64
+        function = self.v.function(f"{self.name}_block", [self.v.pointer, i, i, i, i, i])
+        self.context, row, tile, lines, rows_on, tiles_on = function.args
+        acc = self.v.builder.alloca(llvm.ArrayType(self.v.type, self._most() * self.slots))
+        acc.align = 64
+        acc.type = self.v.pointer
+        for each in (self._begin, self._finish):
+            if each == self._finish:
+                self._products(acc, row, tile, lines, tiles_on)
+            with self.v.loop(0, lines) as line:
+                build = self.v.builder
+                at_row = build.add(row, build.mul(line, rows_on))
+                first = build.mul(build.add(tile, build.mul(line, tiles_on)), self.v.integer(self.columns))
+                mine = self.v.at(acc, build.mul(line, self.v.integer(self.slots * self.width)))
+                left = build.sub(self.v.integer(self.vectors_across), first)
+                with self.v.loop(0, self._least(left, self.columns)) as c:
+                    here = self.v.at(mine, self.v.builder.mul(c, self.v.integer(self.width)))
+                    each(self._at(at_row, self.v.builder.add(first, c)), here)
+        self.v.builder.ret_void()
+        return function
+
+    def _products(self, acc: Value, row: Value, tile: Value, lines: Value, tiles_on: Value) -> None:
+        """Add the products of every panel, by the kernel for so many lines."""
+        build = self.v.builder
+        by_tiles = build.icmp_signed("!=", tiles_on, self.v.integer(0))
+        with build.if_else(by_tiles) as (one_row, many_rows):
+            with one_row:
+                self._switch(lines, self._lines_of_one_row(), lambda n: self._call_single_row(acc, tile, n))
+            with many_rows:
+                self._switch(lines, self._most(), lambda n: self._call_product(acc, row, tile, n))
+
+    def _switch(self, lines: Value, most: int, call) -> None:  # noqa: ANN001
+        build = self.v.builder
+        after = build.append_basic_block("added")
+        switch = build.switch(lines, after)
+        for n in range(1, most + 1):
+            with build.goto_block(build.append_basic_block(f"lines_{n}")):
+                switch.add_case(self.v.integer(n), build.block)
+                call(n)
+                build.branch(after)
+        build.position_at_end(after)
+
+    def _call_product(self, acc: Value, row: Value, tile: Value, lines: int) -> None:
+        for panel in self.panels:
+            a, stride = self._operand(panel, row)
+            args = [self._sum(acc, panel.first), self.v.integer(self.slots), a, stride, self._k(panel), self._tile(panel, tile)]
+            self.v.builder.call(product(self.v, lines, panel.slots), args)
+
+    def _call_single_row(self, acc: Value, tile: Value, lines: int) -> None:
+        for panel in self.panels:
+            a, _ = self._operand(panel, self.v.integer(0))
+            size = self.v.integer(self._tile_size(panel))
+            args = [self._sum(acc, panel.first), self.v.integer(self.slots), a, self._k(panel), self._tile(panel, tile), size]
+            self.v.builder.call(single_row(self.v, panel.slots, lines), args)
+
+    def _operand(self, panel: Panel, row: Value) -> tuple[Value, Value]:
+        place, offset = self.sweep.loads[panel.value]
+        stride = self.v.integer(self.layout.row_size(place))
+        return self.v.at(self._address(place), self.v.builder.mul(row, stride), offset), stride
+
+    def _sum(self, acc: Value, slot: int) -> Value:
+        return self.v.at(acc, slot * self.width)
+
+    def _k(self, panel: Panel) -> Value:
+        return self.v.integer(panel.value.size)
+
+    def _tile_size(self, panel: Panel) -> int:
+        return panel.value.size * panel.slots * self.width
+
+    def _tile(self, panel: Panel, tile: Value) -> Value:
+        return self.v.at(self._address(panel), self.v.builder.mul(tile, self.v.integer(self._tile_size(panel))))
+
+    # elementwise
+
+    def _at(self, row: Value, vector: Value) -> _At:
+        if self.sweep.size % self.width == 0:
+            return _At(row, vector, None)
+        done = self.v.builder.mul(vector, self.v.integer(self.width))
+        return _At(row, vector, self.v.tail(self.v.builder.sub(self.v.integer(self.sweep.size), done)))
+
+    def _begin(self, at: _At, acc: Value) -> None:
+        """Write what each sum begins with."""
+        values = self._values(self.early, at, acc)
+        for n, node in enumerate(self.sums):
+            start = ir.start_of(node)
+            value = self.v.number(0.0) if start is None else values[start]
+            self.v.store(value, self._sum(acc, n * self.columns))
+
+    def _finish(self, at: _At, acc: Value | None) -> None:
+        """Compute what follows from the sums, and store it."""
+        values = self._values(self.late, at, acc)
+        for node, spot in self.sweep.stores:
+            self._store(values[node], spot, at)
+        for node, place in self.sweep.gathers:
+            self._gather(node, values[node.inputs[0]], place, at)
+
+    def _values(self, nodes: Iterable[Node], at: _At, acc: Value | None) -> dict[Node, Value]:
+        values: dict[Node, Value] = {}
+        for node in nodes:
+            values[node] = self._value(node, values, at, acc)
+        return values
+
+    def _value(self, node: Node, values: dict[Node, Value], at: _At, acc: Value | None) -> Value:
+        if node in self.sweep.loads:
+            return self._load(node, self.sweep.loads[node], at)
+        if node in self.sweep.sums:
+            return self._total(node, self.sweep.sums[node], at)
+        if node.op == "affine":
+            return self.v.load(self._sum(acc, self.sums.index(node) * self.columns))
+        if node.op == "vector":
+            return self._parameter(node.attribute, at)
+        if node.op == "constant":
+            return self.v.truth(bool(node.attribute)) if node.truth else self.v.number(node.attribute)
+        if node.op == "spread":
+            return values[node.inputs[0]]
+        return emit(self.v, node.op, [values[i] for i in node.inputs])
+
+    # memory
+
+    def _address(self, slot: object) -> Value:
+        build = self.v.builder
+        where = build.gep(self.context, [self.v.integer(self.layout.slots[slot])], source_etype=self.v.pointer)
+        return build.load(where, typ=self.v.pointer, align=8)
+
+    def _spot(self, spot: Spot, at: _At, *, single: bool) -> Value:
+        place, offset = spot
+        row = self.v.builder.mul(at.row, self.v.integer(self.layout.row_size(place)))
+        column = [] if single else [self.v.builder.mul(at.vector, self.v.integer(self.width))]
+        return self.v.at(self._address(place), row, *column, offset)
+
+    def _load(self, node: Node, spot: Spot, at: _At) -> Value:
+        single = node.size == 1
+        if node.truth:
+            return self._flag(spot, at)
+        address = self._spot(spot, at, single=single)
+        return self.v.broadcast(address) if single else self.v.load(address, at.mask)
+
+    def _flag(self, spot: Spot, at: _At) -> Value:
+        build, byte = self.v.builder, llvm.IntType(8)
+        address = build.gep(self._address(spot.place), [build.add(at.row, self.v.integer(spot.offset))], source_etype=byte)
+        return self.v.splat(build.icmp_unsigned("!=", build.load(address, typ=byte, align=1), llvm.Constant(byte, 0)))
+
+    def _store(self, value: Value, spot: Spot, at: _At) -> None:
+        address = self._spot(spot, at, single=False)
+        if spot.place.space == "total":
+            value = self.v.builder.fadd(self.v.load(address, at.mask), value)
+        self.v.store(value, address, at.mask)
+
+    def _parameter(self, view: View, at: _At) -> Value:
+        """Some values of a parameter, one per lane."""
+        root, (stride,), (size,) = self._address(Root(view.root)), view.strides, view.shape
+        if size == 1 or stride == 0:
+            return self.v.broadcast(self.v.at(root, view.offset))
+        first = self.v.builder.mul(at.vector, self.v.integer(self.width))
+        if stride == 1:
+            return self.v.load(self.v.at(root, first, view.offset), at.mask)
+        lanes = llvm.Constant(self.v.type, llvm.Undefined)
+        for lane in range(self.width):
+            n = self._least(self.v.builder.add(first, self.v.integer(lane)), size - 1)
+            one = self.v.at(root, self.v.builder.mul(n, self.v.integer(stride)), view.offset)
+            number = self.v.builder.load(one, typ=self.v.scalar, align=self.v.itemsize)
+            lanes = self.v.builder.insert_element(lanes, number, llvm.Constant(llvm.IntType(32), lane))
+        return lanes
+
+    # sums over features
+
+    def _partial(self, place: Place, at: _At) -> Value:
+        return self.v.at(self._address(place), self.v.builder.mul(at.row, self.v.integer(self.width)))
+
+    def _gather(self, node: Node, value: Value, place: Place, at: _At) -> None:
+        """Take one more vector of columns into a sum, lane by lane."""
+        empty = self.v.number(0.0 if node.op == "sum" else float("-inf"))
+        value = value if at.mask is None else self.v.select(at.mask, value, empty)
+        address, build = self._partial(place, at), self.v.builder
+        first = self.v.splat(build.icmp_signed("==", at.vector, self.v.integer(0)))
+        before = self.v.select(first, empty, self.v.load(address))
+        after = build.fadd(before, value) if node.op == "sum" else self.v.larger(before, value)
+        self.v.store(after, address)
+
+    def _total(self, node: Node, place: Place, at: _At) -> Value:
+        gathered = self.v.load(self._partial(place, at))
+        return self.v.splat(self.v.sum_lanes(gathered) if node.op == "sum" else self.v.max_lanes(gathered))
+
+
+def _needed(sweep: Sweep, ends: list[Node]) -> list[Node]:
+    """What of a sweep must be computed for some of its values, inputs first; sums are taken as they are."""
+    inside = {*sweep.nodes, *sweep.loads, *sweep.sums}
+    found: dict[Node, None] = {}
+    stack = [end for end in reversed(ends) if end in inside]
+    wanted: set[Node] = set()
+    while stack:
+        node = stack.pop()
+        if node not in wanted:
+            wanted.add(node)
+            if node in sweep.nodes and node.op != "affine":
+                stack.extend(node.inputs)
+    for node in (*sweep.loads, *sweep.sums, *sweep.nodes):
+        if node in wanted:
+            found[node] = None
+    return list(found)

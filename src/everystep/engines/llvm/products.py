@@ -15,9 +15,9 @@ from llvmlite import ir
 
 from everystep.engines.llvm.vectors import Index, Value, Vectors
 
-Operands: TypeAlias = Callable[[Value, int], tuple[list[Value], list[Value]]]
+Operands: TypeAlias = Callable[[Value], tuple[list[Value], list[Value]]]
 
-UNROLLED = 2  # steps of k in a loop's body
+ROWS = (12, 8, 6, 4, 3, 2, 1)  # that a kernel may have; all divide a tile of outer products
 
 
 def registers(vectors: Vectors) -> int:
@@ -28,7 +28,13 @@ def registers(vectors: Vectors) -> int:
 
 def most_rows(vectors: Vectors, slots: int) -> int:
     """Count the rows that fit in registers with so many slots, besides the weights and one number of a row."""
-    return max(1, min(12, registers(vectors) * 3 // 4 // slots))
+    others = slots + (1 if "fma" in vectors.features else 2)
+    return next((rows for rows in ROWS if rows * slots + others <= registers(vectors)), 1)
+
+
+def most_tiles(vectors: Vectors, slots: int) -> int:
+    """Count the tiles of so many slots with which a product of a single row runs fastest."""
+    return max(1, registers(vectors) // 2 // slots)
 
 
 def most_slots(vectors: Vectors) -> int:
@@ -48,8 +54,8 @@ def product(vectors: Vectors, rows: int, slots: int) -> ir.Function:
         lines = strided(vectors, a, a_stride, rows)
         targets = accumulators(vectors, acc, acc_stride, rows, slots)
 
-        def operands(k: Value, ahead: int) -> tuple[list[Value], list[Value]]:
-            return [vectors.at(line, k, ahead) for line in lines], slots_at(vectors, weights, slots, k, ahead)
+        def operands(k: Value) -> tuple[list[Value], list[Value]]:
+            return [vectors.at(line, k) for line in lines], slots_at(vectors, weights, slots, k)
 
         accumulate(vectors, targets, K, operands)
 
@@ -70,9 +76,9 @@ def single_row(vectors: Vectors, slots: int, tiles: int) -> ir.Function:
         starts = strided(vectors, weights, weights_stride, tiles)
         targets = accumulators(vectors, acc, acc_stride, tiles, slots)
 
-        def operands(k: Value, ahead: int) -> tuple[list[Value], list[Value]]:
-            columns = [column for start in starts for column in slots_at(vectors, start, slots, k, ahead)]
-            return [vectors.at(a, k, ahead)], columns
+        def operands(k: Value) -> tuple[list[Value], list[Value]]:
+            columns = [column for start in starts for column in slots_at(vectors, start, slots, k)]
+            return [vectors.at(a, k)], columns
 
         accumulate(vectors, targets, K, operands)
 
@@ -88,11 +94,10 @@ def outer(vectors: Vectors, rows: int, slots: int) -> ir.Function:
 
     def body(acc: Value, acc_stride: Value, a: Value, a_stride: Value, K: Value, columns: Value) -> None:
         targets = accumulators(vectors, acc, acc_stride, rows, slots)
-        starts = strided(vectors, a, a_stride, UNROLLED)
 
-        def operands(k: Value, ahead: int) -> tuple[list[Value], list[Value]]:
-            line = vectors.at(starts[ahead], vectors.builder.mul(k, a_stride))
-            return [vectors.at(line, r) for r in range(rows)], slots_at(vectors, columns, slots, k, ahead)
+        def operands(k: Value) -> tuple[list[Value], list[Value]]:
+            line = vectors.at(a, vectors.builder.mul(k, a_stride))
+            return [vectors.at(line, r) for r in range(rows)], slots_at(vectors, columns, slots, k)
 
         accumulate(vectors, targets, K, operands)
 
@@ -102,25 +107,19 @@ def outer(vectors: Vectors, rows: int, slots: int) -> ir.Function:
 def accumulate(vectors: Vectors, targets: Sequence[Value], count: Value, operands: Operands) -> None:
     """Add products to the vectors at the targets, one chain each.
 
-    ``operands(k, ahead)`` gives where the step ``k + ahead`` finds its numbers (one per row) and its vectors (one per
-    column); the targets are those of the first row, then those of the second.
+    ``operands(k)`` says where a step of k finds its numbers (one per row) and its vectors (one per column); the targets
+    are those of the first row, then those of the second. Further unrolled, this runs no faster.
     """
 
-    def step(values: list[Value], k: Value, ahead: int) -> list[Value]:
-        numbers, columns = operands(k, ahead)
-        loaded = [vectors.load(column) for column in columns]
-        spread = [vectors.broadcast(number) for number in numbers]
-        factors = [(number, column) for number in spread for column in loaded]
-        return [vectors.fma(*pair, value) for pair, value in zip(factors, values, strict=True)]
+    def step(k: Value, values: list[Value]) -> list[Value]:
+        numbers, columns = operands(k)
+        loaded, following = [vectors.load(column) for column in columns], []
+        for number in numbers:  # each just before it is used, so that few registers wait
+            spread = vectors.broadcast(number)
+            following += [vectors.fma(spread, column, values[len(following) + c]) for c, column in enumerate(loaded)]
+        return following
 
-    def steps(k: Value, values: list[Value]) -> list[Value]:
-        for ahead in range(UNROLLED):
-            values = step(values, k, ahead)
-        return values
-
-    whole = vectors.builder.and_(count, vectors.integer(-UNROLLED))
-    values = vectors.fold(0, whole, [vectors.load(target) for target in targets], steps, UNROLLED)
-    values = vectors.fold(whole, count, values, lambda k, values: step(values, k, 0))
+    values = vectors.fold(0, count, [vectors.load(target) for target in targets], step)
     for target, value in zip(targets, values, strict=True):
         vectors.store(value, target)
 
@@ -139,11 +138,10 @@ def strided(vectors: Vectors, start: Value, stride: Value, count: int) -> list[V
     return addresses
 
 
-def slots_at(vectors: Vectors, start: Value, slots: int, k: Value, ahead: int) -> list[Value]:
+def slots_at(vectors: Vectors, start: Value, slots: int, k: Value) -> list[Value]:
     """Address the vectors of one step of k within a tile."""
-    line = slots * vectors.width
-    first = vectors.at(start, vectors.builder.mul(k, vectors.integer(line)))
-    return [vectors.at(first, ahead * line + s * vectors.width) for s in range(slots)]
+    line = vectors.at(start, vectors.builder.mul(k, vectors.integer(slots * vectors.width)))
+    return [vectors.at(line, s * vectors.width) for s in range(slots)]
 
 
 def least(vectors: Vectors, a: Value, b: Index) -> Value:

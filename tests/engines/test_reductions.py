@@ -1,0 +1,199 @@
+"""Gradients of weights and of vectors, and which of them share memory."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+from llvmlite import binding
+
+from everystep.compiler.ir import View
+from everystep.engines.llvm import outer_products, reductions, sharing
+from everystep.engines.llvm.target import named
+from machine_code import HERE, NAMES, compiled, fenced, vectors_for
+
+LAYOUTS = {
+    "in lies side by side": lambda K, N: (1, K + 1),
+    "out lies side by side": lambda K, N: (N + 2, 1),
+    "neither": lambda K, N: (3, 3 * K + 1),
+    "all are one number": lambda K, N: (0, 0),
+    "overlapping": lambda K, N: (1, 1),
+    "in is one number": lambda K, N: (0, 1),
+    "out is one number": lambda K, N: (1, 0),
+}
+ALONE = {"all are one number", "overlapping", "in is one number", "out is one number"}
+
+
+def random(dtype, *shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+def rows_of(values, gap):
+    """Rows with NaN between them, where the process may not read after the last; and their stride."""
+    stride = values.shape[1] + gap
+    padded = np.full((len(values), stride), np.nan, values.dtype)
+    padded[:, : values.shape[1]] = values
+    return fenced(padded.reshape(-1)[: max(1, padded.size - gap)]), stride
+
+
+def places(view):
+    """Where in memory each element of a view lies."""
+    axes = [stride * np.arange(size) for stride, size in zip(view.strides, view.shape, strict=True)]
+    return view.offset + sum(np.ix_(*axes)) if len(axes) > 1 else view.offset + axes[0]
+
+
+def added(start, view, values, weight):
+    """What memory holds after values are added to the elements of a view, and how large its terms are."""
+    want, size = start.astype(float), np.abs(start).astype(float)
+    np.add.at(want, places(view), values)
+    np.add.at(size, places(view), weight)
+    return want, size
+
+
+def agree(got, want, size, terms):
+    """Within rounding: one unit of the terms' sizes for each term of the longest sum."""
+    assert np.all(np.abs(got - want) <= terms * np.finfo(got.dtype).eps * size)
+
+
+def check_reduction(name, dtype, view, rows, gap=3):
+    vectors = vectors_for(name, dtype)
+    function = reductions.reduction(vectors, "w", view)
+    tiles = reductions.reduction_tiles(vectors, view)
+    run = compiled(vectors, named(name))
+    a, d = random(dtype, rows, view.shape[0]), random(dtype, rows, view.shape[1], seed=1)
+    start = random(dtype, places(view).max() + 2, seed=2)
+    want, size = added(start, view, a.T.astype(float) @ d, np.abs(a.T.astype(float)) @ np.abs(d))
+    whole, cut = fenced(start), fenced(start)
+    sides = [*rows_of(a, gap), *rows_of(d, gap)]
+    run(function, whole, *sides, rows, 0, tiles)
+    for tile in reversed(range(tiles)):
+        run(function, cut, *sides, rows, tile, tile + 1)
+    agree(whole, want, size, rows + view.shape[0] * view.shape[1] + 1)
+    assert whole.tobytes() == cut.tobytes()
+    untouched = np.ones(start.size, bool)
+    untouched[places(view)] = False
+    assert np.array_equal(whole[untouched], start[untouched])
+    return tiles
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", HERE)
+def test_gradients_of_weights_are_added_in_any_layout_and_any_split(name, dtype, layout):
+    for K, N, rows in [(1, 1, 1), (17, 33, 3), (3, 100, 130), (70, 5, 7)]:
+        tiles = check_reduction(name, dtype, View("w", 2, LAYOUTS[layout](K, N), (K, N)), rows)
+        assert tiles == 1 or layout not in ALONE
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    some.sampled_from(HERE),
+    some.integers(1, 140),
+    some.integers(1, 140),
+    some.integers(0, 40),
+    some.integers(0, 20),
+    some.sampled_from(sorted(LAYOUTS)),
+)
+def test_gradients_of_any_shape_are_added(name, K, N, rows, gap, layout):
+    check_reduction(name, "float32", View("w", 1, LAYOUTS[layout](K, N), (K, N)), rows, gap)
+
+
+def test_many_rows_are_added_up_in_spans_that_keep_rounding_small():
+    rows = 4 * reductions.SPAN + 5
+    vectors, view = vectors_for(HERE[0], "float32"), View("w", 0, (1, 1), (1, 1))
+    vector = View("v", 0, (1,), (1,))
+    functions = [reductions.reduction(vectors, "w", view), reductions.vector_sum(vectors, "v", vector)]
+    run, tenth = compiled(vectors, named(HERE[0])), np.full(rows, 0.1, np.float32)
+    grad, sums = np.zeros(1, np.float32), np.zeros(1, np.float32)
+    run(functions[0], grad, np.ones(rows, np.float32), 1, tenth, 1, rows, 0, 1)
+    run(functions[1], sums, tenth, 1, rows, 0, 1)
+    exact = rows * float(tenth[0])
+    naive = np.add.accumulate(tenth)[-1]
+    assert abs(grad[0] - exact) < abs(naive - exact) / 2
+    assert grad[0] == sums[0]
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_panels_of_rows_do_not_show_in_the_bits(name):
+    rows, K, N = outer_products.PANEL + 3, 5, 7
+    vectors, view = vectors_for(name, "float32"), View("w", 0, (1, K), (K, N))
+    function = reductions.reduction(vectors, "w", view)
+    run = compiled(vectors, named(name))
+    a, d, grad = random("float32", rows, K), random("float32", rows, N, seed=1), np.zeros((N, K), np.float32)
+    run(function, grad, a, K, d, N, rows, 0, 1)
+    chain = np.zeros((N, K), np.float32)
+    for r in range(rows):
+        product = np.multiply.outer(d[r].astype(float), a[r].astype(float))  # exact
+        if not named(name).fused:
+            product = product.astype(np.float32)
+        chain = (chain + product).astype(np.float32)
+    assert np.array_equal(grad, chain)
+
+
+@pytest.mark.parametrize(("stride", "alone"), [(1, False), (3, False), (0, True)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", HERE)
+def test_gradients_of_vectors_are_added(name, dtype, stride, alone):
+    for N, rows in itertools.product([1, 2, 16, 63, 64, 65, 150], [0, 1, 33]):
+        vectors, view = vectors_for(name, dtype), View("b", 2, (stride,), (N,))
+        function, tiles = reductions.vector_sum(vectors, "b", view), reductions.vector_sum_tiles(vectors, view)
+        run = compiled(vectors, named(name))
+        d, start = random(dtype, rows, N), random(dtype, 2 + stride * N + 1, seed=1)
+        want, size = added(start, view, d.sum(0, dtype=float), np.abs(d).sum(0, dtype=float))
+        whole, cut, side = fenced(start), fenced(start), rows_of(d, 3)
+        run(function, whole, *side, rows, 0, tiles)
+        for tile in reversed(range(tiles)):
+            run(function, cut, *side, rows, tile, tile + 1)
+        agree(whole, want, size, rows + N + 1)
+        assert whole.tobytes() == cut.tobytes()
+        assert tiles == 1 or not alone or N < 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_reductions_can_be_emitted_for_every_target(name):
+    vectors = vectors_for(name, "float64")
+    for n, layout in enumerate(LAYOUTS):
+        reductions.reduction(vectors, str(n), View("w", 0, LAYOUTS[layout](37, 100), (37, 100)))
+    reductions.vector_sum(vectors, "b", View("b", 0, (1,), (100,)))
+    module = binding.parse_assembly(str(vectors.module))
+    module.verify()
+    assert "reduce_0" in named(name).machine().emit_assembly(module)
+
+
+two_dimensional = some.builds(
+    View,
+    some.sampled_from(["w", "v"]),
+    some.integers(0, 60),
+    some.one_of(
+        some.sampled_from([(1, 10), (10, 1), (2, 10)]), some.tuples(some.integers(-3, 9), some.integers(-3, 9))
+    ),
+    some.tuples(some.integers(1, 6), some.integers(1, 6)),
+)
+
+
+@given(two_dimensional, two_dimensional)
+def test_views_that_share_an_element_are_never_called_separate(a, b):
+    seen = places(a)
+    if len(np.unique(seen)) < seen.size:
+        assert sharing.overlaps(a)
+    if a.root == b.root and np.intersect1d(seen, places(b)).size:
+        assert sharing.may_meet(a, b)
+
+
+def test_gates_of_one_weight_are_separate_in_either_layout():
+    for strides, step in (((1, 8), 5 * 8), ((20, 1), 5)):
+        gates = [View("w", g * step, strides, (8, 5)) for g in range(4)]
+        assert not any(sharing.overlaps(gate) for gate in gates)
+        assert not any(sharing.may_meet(a, b) for a, b in itertools.combinations(gates, 2))
+
+
+def test_neighbours_in_weight_and_output_are_joined():
+    gates = [(View("w", g * 40, (1, 8), (8, 5)), g * 5) for g in range(4)]
+    assert sharing.joined(gates) == [(View("w", 0, (1, 8), (8, 20)), 0)]
+    exchanged = [gates[0], gates[2], gates[1], gates[3]]
+    assert sharing.joined(exchanged) == exchanged
+    assert sharing.joined([gates[0], (gates[1][0], 6)]) == [gates[0], (gates[1][0], 6)]
+    assert sharing.joined([]) == []

@@ -58,34 +58,45 @@ def agree(got, want, size, terms):
     assert np.all(np.abs(got - want) <= terms * np.finfo(got.dtype).eps * size)
 
 
-def check_reduction(name, dtype, view, rows, gap=3):
+def check_reductions(name, dtype, views, rows, gap=3):
+    """Compares the gradients of some weights with NumPy's, at so many rows each, for two splits over tiles."""
     vectors = vectors_for(name, dtype)
-    function = reductions.reduction(vectors, "w", view)
-    tiles = reductions.reduction_tiles(vectors, view)
+    functions = [reductions.reduction(vectors, str(n), view) for n, view in enumerate(views)]
     run = compiled(vectors, named(name))
+    for function, view, count in zip(functions, views, rows, strict=True):
+        check_reduction(lambda *args, f=function: run(f, *args), vectors, view, count, gap)
+
+
+def check_reduction(run, vectors, view, rows, gap):
+    dtype, tiles = vectors.dtype, reductions.reduction_tiles(vectors, view)
     a, d = random(dtype, rows, view.shape[0]), random(dtype, rows, view.shape[1], seed=1)
     start = random(dtype, places(view).max() + 2, seed=2)
     want, size = added(start, view, a.T.astype(float) @ d, np.abs(a.T.astype(float)) @ np.abs(d))
     whole, cut = fenced(start), fenced(start)
     sides = [*rows_of(a, gap), *rows_of(d, gap)]
-    run(function, whole, *sides, rows, 0, tiles)
+    run(whole, *sides, rows, 0, tiles)
     for tile in reversed(range(tiles)):
-        run(function, cut, *sides, rows, tile, tile + 1)
+        run(cut, *sides, rows, tile, tile + 1)
     agree(whole, want, size, rows + view.shape[0] * view.shape[1] + 1)
     assert whole.tobytes() == cut.tobytes()
     untouched = np.ones(start.size, bool)
     untouched[places(view)] = False
     assert np.array_equal(whole[untouched], start[untouched])
-    return tiles
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", HERE)
 def test_gradients_of_weights_are_added_in_any_layout_and_any_split(name, dtype, layout):
-    for K, N, rows in [(1, 1, 1), (17, 33, 3), (3, 100, 130), (70, 5, 7)]:
-        tiles = check_reduction(name, dtype, View("w", 2, LAYOUTS[layout](K, N), (K, N)), rows)
-        assert tiles == 1 or layout not in ALONE
+    shapes = [(1, 1), (17, 33), (3, 100), (70, 5)]
+    views = [View("w", 2, LAYOUTS[layout](*shape), shape) for shape in shapes]
+    check_reductions(name, dtype, views, [1, 3, 130, 7])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_elements_that_may_share_memory_are_left_to_one_thread(layout):
+    vectors, view = vectors_for("avx2", "float32"), View("w", 0, LAYOUTS[layout](70, 200), (70, 200))
+    assert (reductions.reduction_tiles(vectors, view) == 1) == (layout in ALONE)
 
 
 @settings(max_examples=30, deadline=None)
@@ -98,7 +109,7 @@ def test_gradients_of_weights_are_added_in_any_layout_and_any_split(name, dtype,
     some.sampled_from(sorted(LAYOUTS)),
 )
 def test_gradients_of_any_shape_are_added(name, K, N, rows, gap, layout):
-    check_reduction(name, "float32", View("w", 1, LAYOUTS[layout](K, N), (K, N)), rows, gap)
+    check_reductions(name, "float32", [View("w", 1, LAYOUTS[layout](K, N), (K, N))], [rows], gap)
 
 
 def test_many_rows_are_added_up_in_spans_that_keep_rounding_small():
@@ -133,14 +144,16 @@ def test_panels_of_rows_do_not_show_in_the_bits(name):
     assert np.array_equal(grad, chain)
 
 
-@pytest.mark.parametrize(("stride", "alone"), [(1, False), (3, False), (0, True)])
+@pytest.mark.parametrize("stride", [1, 3, 0])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", HERE)
-def test_gradients_of_vectors_are_added(name, dtype, stride, alone):
-    for N, rows in itertools.product([1, 2, 16, 63, 64, 65, 150], [0, 1, 33]):
-        vectors, view = vectors_for(name, dtype), View("b", 2, (stride,), (N,))
-        function, tiles = reductions.vector_sum(vectors, "b", view), reductions.vector_sum_tiles(vectors, view)
-        run = compiled(vectors, named(name))
+def test_gradients_of_vectors_are_added_in_any_split(name, dtype, stride):
+    vectors = vectors_for(name, dtype)
+    views = [View("b", 2, (stride,), (N,)) for N in (1, 2, 16, 63, 64, 65, 150)]
+    functions = [reductions.vector_sum(vectors, str(n), view) for n, view in enumerate(views)]
+    run = compiled(vectors, named(name))
+    for (function, view), rows in itertools.product(zip(functions, views, strict=True), [0, 1, 33]):
+        (N,), tiles = view.shape, reductions.vector_sum_tiles(vectors, view)
         d, start = random(dtype, rows, N), random(dtype, 2 + stride * N + 1, seed=1)
         want, size = added(start, view, d.sum(0, dtype=float), np.abs(d).sum(0, dtype=float))
         whole, cut, side = fenced(start), fenced(start), rows_of(d, 3)
@@ -149,7 +162,7 @@ def test_gradients_of_vectors_are_added(name, dtype, stride, alone):
             run(function, cut, *side, rows, tile, tile + 1)
         agree(whole, want, size, rows + N + 1)
         assert whole.tobytes() == cut.tobytes()
-        assert tiles == 1 or not alone or N < 2
+        assert tiles == 1 or stride
 
 
 @pytest.mark.parametrize("name", NAMES)

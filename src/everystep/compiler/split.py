@@ -45,8 +45,6 @@ class Splitter:
     def _pieces_of(self, node: Node) -> list[Node]:
         if _addressable(node):
             return [node]
-        if node.op == "cat":
-            return [piece for part in node.inputs for piece in self.pieces[part]]
         if node.op in {"sum", "max"}:
             return [self._reduced(node)]
         return [self._piece(node, low, high - low) for low, high in self._ranges(node)]
@@ -58,6 +56,8 @@ class Splitter:
     def _piece(self, node: Node, low: int, size: int) -> Node:
         if node.op == "slice":
             return self._part(node.inputs[0], node.attribute + low, size)
+        if node.op == "cat":
+            return self._part(*_member(node, low), size)
         if node.op == "spread":
             return ir.spread(self._part(node.inputs[0], 0, 1), size, node.where)
         if node.op == "affine":
@@ -97,6 +97,15 @@ class Splitter:
         for part in parts[1:]:
             result = ir.make("add" if node.op == "sum" else "maximum", result, part, where=node.where)
         return result
+
+
+def _member(node: Node, low: int) -> tuple[Node, int]:
+    """The part of a cat in which a feature lies, and where in it."""
+    for part in node.inputs:
+        if low < part.size:
+            return part, low
+        low -= part.size
+    raise IndexError(low)
 
 
 def find_cuts(nodes: list[Node]) -> Cuts:

@@ -78,11 +78,10 @@ class Value:
 def computed(node: Node, shape: Sequence[int], batch: int | None, kept: str = "") -> Value:
     """A value whose features lie in the order of its axes; ``shape`` is that of the look."""
     shape = torch.Size(shape)
-    if node.size == shape.numel():
-        look = torch.arange(node.size).view(shape)
-    else:  # one feature, repeated
-        look = torch.zeros((), dtype=torch.int64).expand(shape)
-    return Value(Computed(node, kept), look, batch)
+    size = shape.numel()
+    if node.size != size:
+        node = ir.spread(node, size) if size else ir.slice_of(node, 0, 0)
+    return Value(Computed(node, kept), torch.arange(size).view(shape), batch)
 
 
 def features(value: Value, where: str) -> Node:
@@ -92,10 +91,10 @@ def features(value: Value, where: str) -> Node:
 
 def one_or_all(value: Value, shape: torch.Size, where: str) -> Node:
     """As :func:`features` for a wider look; a single feature stays single, since it spreads by itself."""
-    look = value.look
-    if look.numel() == 1:
-        return gather((_node(value),), look, where)
-    return gather((_node(value),), look.expand(shape), where)
+    node = _node(value)
+    if node.op == "spread" and value.look.numel():
+        return node.inputs[0]
+    return gather((node,), value.look if value.look.numel() == 1 else value.look.expand(shape), where)
 
 
 def _node(value: Value) -> Node:

@@ -52,13 +52,16 @@ class Lowering:
         """Lower one call, recorded on both numbers of rows."""
         self.where, self.name, self.grad = call.where, call.name, call.grad
         self.shapes = [(tuple(a.shape), tuple(b.shape)) for a, b in zip(call.outs, other.outs, strict=True)]
+        if call.name == "detach" and id(call.args[0]) not in self.values:
+            return  # torch keeps a result of its own for the backward pass
         if self._is_fixed(call):
             self._fix(call)
             return
         row = self._table.get(call.name)
         if row is None:
             raise unknown_op(call.where, call.op)
-        results = row(self, *map(self._argument, call.args), **{k: self._argument(v) for k, v in call.kwargs.items()})
+        keywords = {k: self._argument(v) for k, v in call.kwargs.items() if k != "out"}
+        results = row(self, *map(self._argument, call.args), **keywords)
         written = written_arguments(call.op)
         results = [results] if isinstance(results, Value) else list(results)
         if written:

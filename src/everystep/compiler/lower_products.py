@@ -42,7 +42,7 @@ def _weighted(low: Lowering, a: Value, b: Value, start: Value | None) -> Value:
     shape = torch.Size((*outer, n))
     if shape[:-1].numel() > PRODUCTS:
         raise low.refusal(f"one step takes {shape[:-1].numel()} products", "use fewer heads or places")
-    rows_of_a = a.look.reshape(-1, k)
+    rows_of_a = a.look.reshape(torch.Size(outer).numel(), k)
     weights = b.look.reshape(torch.Size(groups).numel(), k, n) if len(groups) == 1 else b.look
     starts = _starts(low, start, shape, a.batch)
     nodes: list[Node] = []
@@ -79,7 +79,7 @@ def _starts(low: Lowering, start: Value | None, shape: torch.Size, batch: int | 
         look = look.unsqueeze(batch)
     elif start.batch != batch or start.ndim != 3:
         raise mixes_rows(low.where, low.name)
-    return [gather((_node(start),), row, low.where) for row in look.expand(shape).reshape(-1, shape[-1])]
+    return [gather((_node(start),), row, low.where) for row in look.expand(shape).reshape(shape[:-1].numel(), shape[-1])]
 
 
 def _node(value: Value) -> Node:

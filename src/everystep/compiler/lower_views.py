@@ -104,6 +104,14 @@ def _split(low: Lowering, value: Value, size: int | Sequence[int], axis: int = 0
     return [value.seen(part, value.batch) for part in parts]
 
 
+def _glu(low: Lowering, value: Value, axis: int = -1) -> Value:
+    if value.is_batch(axis):
+        raise mixes_rows(low.where, low.name)
+    one, other = value.look.chunk(2, value.place(axis))
+    gate = low.pointwise(lambda b: low.make("sigmoid", low.number(b)), value.seen(other, value.batch))
+    return low.pointwise(lambda a, b: low.make("mul", a, b), value.seen(one, value.batch), gate)
+
+
 def _unbind(low: Lowering, value: Value, axis: int = 0) -> list[Value]:
     if value.is_batch(axis):
         raise mixes_rows(low.where, low.name)
@@ -117,6 +125,8 @@ def _copy(low: Lowering, value: Value, *_: Any, **__: Any) -> Value:
 
 
 def _detach(low: Lowering, value: Value) -> Value:
+    if isinstance(value.store, Computed) and value.store.node.op in {"constant", "spread"}:
+        return value  # torch itself detaches what zeros() and its like make
     value = low.lifted(value)
     node = features(value, low.where)
     node = node if node.truth else low.make("stop", node)
@@ -270,7 +280,7 @@ ROWS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("alias", "lift_fresh"), lambda low, value: value),
     "detach": _detach, "copy": _copied_into,
     "cat": lambda low, values, axis=0: joined(low, values, axis), "stack": _stack,
-    "flip": _moved(Tensor.flip), "roll": _moved(Tensor.roll), "repeat": _repeat,
+    "glu": _glu, "flip": _moved(Tensor.flip), "roll": _moved(Tensor.roll), "repeat": _repeat,
     "index": _index, "index_select": _index_select, "constant_pad_nd": _pad,
     **dict.fromkeys(("zeros", "zeros_like", "new_zeros"), _made(0.0)),
     **dict.fromkeys(("empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided"), _made(0.0)),

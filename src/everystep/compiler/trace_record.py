@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from everystep.compiler.trace_refuse import TraceError, name_of_op, refuse_early, refuse_write
 
 _OWN = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
+_LITERAL = torch.ops.aten.lift_fresh.default
 _places: dict[str, str] = {}  # file: its name, or nothing where the file is torch's or ours
 
 
@@ -67,6 +68,8 @@ class Recorder(TorchDispatchMode):
                 raise refuse_write(func, self._kept[storage_of(target)], where)
         out = func(*args, **kwargs)
         outs = (out,) if isinstance(out, Tensor) else tuple(out) if isinstance(out, (list, tuple)) else ()
+        if func is _LITERAL:  # gives what it is given, which later calls may write to
+            args = tuple(a.clone() if isinstance(a, Tensor) else a for a in args)
         self.calls.append(Call(func, args, kwargs, outs, where, torch.is_grad_enabled()))
         return out
 

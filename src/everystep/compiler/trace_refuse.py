@@ -51,7 +51,7 @@ def _kind(op: Any) -> str:
         return "random"
     if name in _READS:
         return "read"
-    if tags & _SHAPES_BY_VALUE:
+    if tags & _SHAPES_BY_VALUE and name != "index":  # which may be given plain places
         return "shape"
     return "norm" if name in _NORMS_OVER_ROWS else "fine"
 

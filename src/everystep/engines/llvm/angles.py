@@ -9,13 +9,13 @@ import math
 
 from everystep.engines.llvm.polynomials import (
     absolute,
-    as_bits,
     is_nan,
     negative,
     polynomial,
     signed,
     widely,
 )
+from everystep.engines.llvm.quarter_turns import quadrant
 from everystep.engines.llvm.vectors import Value, Vectors
 
 # (sin(r)/r - 1) / r² and (cos(r) - 1 + r²/2) / r⁴ in r² on [0, π/4], errors 3.5e-18 and 4.8e-20
@@ -34,22 +34,7 @@ ARC = (
     -0.017890183703950166,
 )  # fmt: skip
 
-# π/2 in three parts, the first two so short (33 bits) that their products with any n below 2^20 are exact
-QUARTER = (1.5707963267341256, 6.077100506303966e-11, 2.0222662487959506e-21)
 PI = (3.141592653589793, 1.2246467991473532e-16)
-WHOLE = 1.5 * 2.0**52
-
-
-def quadrant(v: Vectors, x: Value) -> tuple[Value, Value]:
-    """The number of quarter turns in x (in the lowest two bits), and the angle that remains, at most π/4."""
-    build = v.builder
-    sum_ = v.fma(x, v.number(2 / math.pi), v.number(WHOLE))
-    n = build.fsub(sum_, v.number(WHOLE))
-    r = v.fma(n, v.number(-QUARTER[0]), x)
-    off = build.fmul(n, v.number(QUARTER[1]))
-    near = build.fsub(r, off)
-    lost = build.fsub(build.fsub(r, near), off)
-    return as_bits(v, sum_), build.fadd(near, v.fma(n, v.number(-QUARTER[2]), lost))
 
 
 def turned(v: Vectors, x: Value, quarters: int) -> Value:

@@ -1,20 +1,20 @@
 r"""Powers: :math:`x^y = e^{y \log |x|}`, in pairs of floats where one float cannot hold the logarithm well enough.
 
-A pair is an unevaluated sum high + low. The relative error of a power is the absolute error of :math:`y \log |x|`,
+The relative error of a power is the absolute error of :math:`y \log |x|`,
 which reaches 700; so its logarithm needs ten bits more than a float64 has.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
-from everystep.engines.llvm.exponentials import FORMATS, LOG2E, exp_of_parts, remainder, rounded
-from everystep.engines.llvm.logarithms import parts
+from everystep.engines.llvm.exponentials import FORMATS, LOG2E, exp, exp_of_parts, remainder, rounded
+from everystep.engines.llvm.logarithms import log, parts
+from everystep.engines.llvm.pairs import Pair, add, pair_product, pair_sum, times
 from everystep.engines.llvm.polynomials import absolute, at_least, at_most, is_nan, negative, polynomial, widely
 from everystep.engines.llvm.rounding import floor
 from everystep.engines.llvm.vectors import Value, Vectors
-
-Pair = tuple[Value, Value]
 
 TWO_THIRDS = (2 / 3, 3.700743415417188e-17)  # whose sum is 2/3 to 107 bits
 # ((2 atanh(s) / s - 2) / s² - 2/3) / s² in s², error of the logarithm at most 2.3e-20
@@ -22,43 +22,6 @@ SERIES = (
     0.4000000000000229, 0.28571428570083607, 0.2222222252290114, 0.18181784096164685, 0.15386770254825025,
     0.13256507243437937, 0.13199293449508678,
 )  # fmt: skip
-
-
-def pair_sum(v: Vectors, a: Value, b: Value) -> Pair:
-    """Adds: a + b and what its rounding lost, whichever is larger."""
-    build = v.builder
-    high = build.fadd(a, b)
-    part = build.fsub(high, a)
-    return high, build.fadd(build.fsub(a, build.fsub(high, part)), build.fsub(b, part))
-
-
-def pair_product(v: Vectors, a: Value, b: Value) -> Pair:
-    """Multiplies: a * b and what its rounding lost."""
-    build, high = v.builder, v.builder.fmul(a, b)
-    if "fma" in v.features:
-        return high, v.fma(a, b, build.fneg(high))
-    (a1, a2), (b1, b2) = halves(v, a), halves(v, b)
-    rest = build.fadd(build.fsub(build.fmul(a1, b1), high), build.fadd(build.fmul(a1, b2), build.fmul(a2, b1)))
-    return high, build.fadd(rest, build.fmul(a2, b2))
-
-
-def halves(v: Vectors, a: Value) -> Pair:
-    """The upper and the lower half of the bits of a number, whose products with other halves are exact."""
-    far = v.builder.fmul(a, v.number(2.0**27 + 1))
-    upper = v.builder.fsub(far, v.builder.fsub(far, a))
-    return upper, v.builder.fsub(a, upper)
-
-
-def add(v: Vectors, a: Pair, b: Pair) -> Pair:
-    """The sum of two pairs."""
-    high, lost = pair_sum(v, a[0], b[0])
-    return pair_sum(v, high, v.builder.fadd(lost, v.builder.fadd(a[1], b[1])))
-
-
-def times(v: Vectors, a: Pair, b: Pair) -> Pair:
-    """The product of two pairs."""
-    high, lost = pair_product(v, a[0], b[0])
-    return pair_sum(v, high, v.fma(a[0], b[1], v.fma(a[1], b[0], lost)))
 
 
 def log_pair(v: Vectors, a: Value) -> Pair:
@@ -80,8 +43,8 @@ def log_pair(v: Vectors, a: Value) -> Pair:
     return add(v, log_2, log_m)
 
 
-def magnitude(v: Vectors, a: Value, y: Value) -> Value:
-    """a^y where a is not negative."""
+def by_pairs(v: Vectors, a: Value, y: Value) -> Value:
+    """a^y where a is not negative, good for float64."""
     form, build = FORMATS[v.dtype], v.builder
     finite = build.and_(build.fcmp_ordered(">", a, v.number(0.0)), build.fcmp_ordered("<", a, v.number(math.inf)))
     high, low = log_pair(v, v.select(finite, a, v.number(1.0)))
@@ -99,9 +62,20 @@ def magnitude(v: Vectors, a: Value, y: Value) -> Value:
     return exp_of_parts(v, n, r)
 
 
-@widely
 def power(v: Vectors, x: Value, y: Value) -> Value:
     """X to the power of y, with the values at 0, 1, infinity and NaN of IEEE 754."""
+    if v.dtype == "float64":
+        return v.shared("power", lambda v, x, y: [signed_power(v, x, y, by_pairs)], [v.type], [x, y])[0]
+    return widely(lambda v, x, y: signed_power(v, x, y, by_logarithm))(v, x, y)
+
+
+def by_logarithm(v: Vectors, a: Value, y: Value) -> Value:
+    """a^y where a is not negative, good for rounding to float32."""
+    return exp(v, v.builder.fmul(y, log(v, a)))
+
+
+def signed_power(v: Vectors, x: Value, y: Value, magnitude: Callable[..., Value]) -> Value:
+    """The power of a magnitude, put right below 0 and where x or y is special."""
     build, one = v.builder, v.number(1.0)
     value = magnitude(v, absolute(v, x), y)
     half = build.fmul(y, v.number(0.5))

@@ -201,6 +201,22 @@ class Vectors:
             last.add_incoming(value, end)
             following.append(last)
 
+    def where_any(self, mask: Value, values: Sequence[Value], rare: Callable[[], Sequence[Value]]) -> list[Value]:
+        """The values, or where any lane is in the mask what ``rare`` makes instead; it is jumped over otherwise."""
+        build, every = self.builder, ir.IntType(self.width)
+        before, seldom, after = build.block, build.append_basic_block("rare"), build.append_basic_block("usual")
+        jump = build.cbranch(build.icmp_unsigned("!=", build.bitcast(mask, every), every(0)), seldom, after)
+        jump.set_weights([1, 1000])
+        build.position_at_end(seldom)
+        others, end = rare(), build.block
+        build.branch(after)
+        build.position_at_end(after)
+        found = [build.phi(value.type) for value in values]
+        for phi, value, other in zip(found, values, others, strict=True):
+            phi.add_incoming(value, before)
+            phi.add_incoming(other, end)
+        return found
+
     def function(self, name: str, arg_types: Sequence[ir.Type], internal: bool = True) -> ir.Function:
         """Begins a function that returns nothing; the builder stands in it. One not internal is seen from outside."""
         function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), list(arg_types)), name)
@@ -208,6 +224,39 @@ class Vectors:
         if internal:
             function.linkage = "internal"
         self.builder = ir.IRBuilder(function.append_basic_block("entry"))
+        return function
+
+    def shared(
+        self, name: str, body: Callable[..., Sequence[Value]], kinds: Sequence[ir.Type], args: Sequence[Value]
+    ) -> list[Value]:
+        """Calls a function that ``body(vectors, *args)`` writes once per module: for what is long and seldom run.
+
+        Args:
+            name: Of the function; the vectors' type is added.
+            body: Writes it and gives the values that it returns.
+            kinds: The types of these values.
+            args: What it is called with.
+        """
+        name = f"{name}.{self.suffix(self.type)}"
+        function = self.module.globals.get(name) or self.written(name, body, kinds, args)
+        values = self.builder.call(function, args)
+        return [self.builder.extract_value(values, i) for i in range(len(kinds))]
+
+    def written(
+        self, name: str, body: Callable[..., Sequence[Value]], kinds: Sequence[ir.Type], args: Sequence[Value]
+    ) -> ir.Function:
+        """A function that returns several values; the builder stays where it is."""
+        here, result = self.builder, ir.LiteralStructType(list(kinds))
+        function = ir.Function(self.module, ir.FunctionType(result, [a.type for a in args]), name)
+        function.linkage = "internal"
+        for attribute in ("nounwind", "noinline"):
+            function.attributes.add(attribute)
+        self.builder = ir.IRBuilder(function.append_basic_block("entry"))
+        values = ir.Constant(result, ir.Undefined)
+        for i, value in enumerate(body(self, *function.args)):
+            values = self.builder.insert_value(values, value, i)
+        self.builder.ret(values)
+        self.builder = here
         return function
 
     # intrinsics

@@ -12,7 +12,7 @@ from compiler.random_graphs import EVERYTHING, Sample, graphs, leaf_values
 from everystep.compiler import ir
 from everystep.compiler.checker import check
 from everystep.compiler.interpret import interpret
-from everystep.compiler.ir import Graph, Leaf
+from everystep.compiler.ir import Graph, Leaf, View
 from everystep.compiler.simplify import simplify
 
 
@@ -46,3 +46,12 @@ def test_a_choice_between_one_number_and_itself_keeps_the_size_of_its_truth():
     x, number = ir.leaf("x", "x", 3), ir.leaf("row", "number", 1)
     chosen = ir.make("where", ir.make("lt", x, ir.constant(0.0)), number, number)
     assert_simplified_is_same(Sample(Graph({"y": chosen}), {Leaf("x", "x"): 3, Leaf("row", "number"): 1}, {}))
+
+
+def test_a_product_of_one_feature_that_spreads_is_added_as_it_is():
+    x, h = ir.leaf("x", "x", 3), ir.leaf("state", "h", 2)
+    one = ir.affine([x], [View("W", 0, (1, 1), (3, 1))])
+    roots = {"W": torch.arange(3, dtype=torch.float64)}
+    assert_simplified_is_same(
+        Sample(Graph({"y": ir.make("add", one, h)}), {Leaf("x", "x"): 3, Leaf("state", "h"): 2}, roots)
+    )

@@ -52,7 +52,7 @@ def gather(graph: Graph) -> Graph:
     new: dict[Node, Node] = {}
     for node in graph.nodes():
         terms = _terms(node, uses)
-        if len(terms) > 1 and any(term.op == "affine" for term in terms):
+        if len(terms) > 1 and any(term.op == "affine" and term.size == node.size for term in terms):
             new[node] = _gathered(node, terms, new, carried)
         else:
             new[node] = ir.with_inputs(node, tuple(new[i] for i in node.inputs))

@@ -244,15 +244,15 @@ import sys, time
 sys.path.insert(0, sys.argv[1])
 from everystep.engines.llvm import build, target
 import test_build
-start = time.perf_counter()
+start = time.process_time()
 made = build.build("long", lambda: test_build.long(1000), target.host())
-print(time.perf_counter() - start)
+print(time.process_time() - start)
 """
 
 
 def long(lines: int) -> ir.Module:
     """A function of some lines of arithmetic, in blocks of a hundred as loops have them."""
-    module, vector = ir.Module("long"), ir.VectorType(F32, 16)
+    module, vector = ir.Module("long"), ir.VectorType(F32, HOST.width("float32"))
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [PTR]), "f")
     builder = ir.IRBuilder(function.append_basic_block())
     for index in range(lines // 4):
@@ -272,16 +272,13 @@ def test_a_fresh_process_loads_from_the_disk_in_milliseconds(folder):
         command = [sys.executable, "-c", AGAIN, __file__.rpartition("/")[0]]
         times.append(float(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout))
     assert len(list(folder.iterdir())) == 1
-    assert min(times[1:]) < 0.05  # seconds; 5 ms on the machine it was written on, and a test shares its processor
+    assert min(times[1:]) < 0.02  # seconds of the processor, the budget of the project; 4 ms where it was written
 
 
-def test_compiling_takes_time_in_proportion_to_the_text():
-    times = {}
-    for lines in (1000, 3000):
-        start = time.process_time()
-        build.build(f"long {lines}", lambda lines=lines: long(lines), HOST)
-        times[lines] = time.process_time() - start
-    assert times[3000] < 1.0  # seconds; 0.09 on the machine it was written on
+def test_compiling_three_thousand_lines_takes_a_fraction_of_a_second():
+    start = time.process_time()
+    build.build("long", lambda: long(3000), HOST)
+    assert time.process_time() - start < 1.0  # seconds; 0.05 on the machine it was written on
 
 
 @pytest.mark.parametrize("code", [b"", b"\x7fELF", b"\x7fELF\x02\x01", b"\x7fELF\x02\x01" + b"\xff" * 200, bytes(500)])

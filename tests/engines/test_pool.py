@@ -209,8 +209,8 @@ def call():
     block = filling.Block(team.parallel, team.thread_num, team.num_threads, 2, array.ctypes.data, 7, 1000)
     team.enter(entry, ctypes.addressof(block))
 def send():
-    for _ in range(200):
-        time.sleep(0.005 * random.random())
+    for _ in range(100):
+        time.sleep(0.02 * random.random())
         os.kill(os.getpid(), signal.SIGINT)
 def interrupt(*_):
     global calling
@@ -230,7 +230,7 @@ while thread.is_alive():
         caught += 1
     times = array // np.arange(1, 8)[:, None]
     assert (times == times[0, 0]).all() and times[0, 0] >= calls, (times, calls)
-print(caught > 10, calls > 10)
+print(caught > 0, calls > 0)
 """
     assert run(code, EVERYSTEP_POOL=kind) == ["True", "True"]
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from llvmlite import ir
 
+from everystep.engines.llvm.packing import Slot, vectors_packing
 from everystep.engines.llvm.products import least, made_once, most_rows, outer
 from everystep.engines.llvm.vectors import Value, Vectors
 
@@ -24,6 +25,7 @@ def local(vectors: Vectors, size: int) -> Value:
     """Take memory on the stack for so many elements; to be asked for where a function begins."""
     place = vectors.builder.alloca(vectors.scalar, size)
     place.align = 64
+    place.type = vectors.pointer  # llvmlite would take it for a pointer to one number
     return place
 
 
@@ -66,7 +68,8 @@ def add_rows(vectors: Vectors, args: TileSum, row: Value, slots: int, rest: int)
     rows = least(vectors, build.sub(args.rows, row), PANEL)
     source = vectors.at(args.v, build.mul(row, args.v_stride))
     numbers = vectors.at(args.b, build.mul(row, args.b_stride))
-    build.call(panel_copy(vectors, slots), [args.panel, source, args.v_stride, args.lanes, rows])
+    copied = Slot(args.panel, source, line, args.v_stride, vectors.integer(1), rows, args.lanes)
+    build.call(vectors_packing(vectors, slots), copied)
 
     def add(n: Value, size: int) -> None:
         acc = vectors.at(args.total, vectors.builder.mul(n, line))
@@ -80,40 +83,6 @@ def add_rows(vectors: Vectors, args: TileSum, row: Value, slots: int, rest: int)
     if rest:
         with vectors.builder.if_then(vectors.builder.icmp_signed(">", left, vectors.integer(0))):
             add(whole, rest)
-
-
-def panel_copy(vectors: Vectors, slots: int) -> ir.Function:
-    """Emit, once per module, the function that copies the lanes of some rows side by side.
-
-    ``(panel, v, v_stride, lanes, rows)``. What it does not find among the lanes is 0.
-    """
-    p, i = vectors.pointer, vectors.i64
-
-    def body(panel: Value, v: Value, v_stride: Value, lanes: Value, rows: Value) -> None:
-        lows = range(0, slots * vectors.width, vectors.width)
-        full = vectors.builder.icmp_signed(">=", lanes, vectors.integer(slots * vectors.width))
-        with vectors.builder.if_else(full) as (yes, no):
-            with yes:
-                copy_rows(vectors, panel, (v, v_stride), rows, [None] * slots)
-            with no:
-                masks = [vectors.tail(vectors.builder.sub(lanes, vectors.integer(low))) for low in lows]
-                copy_rows(vectors, panel, (v, v_stride), rows, masks)
-
-    return made_once(vectors, f"panel_copy_{slots}", [p, p, i, i, i], body)
-
-
-def copy_rows(
-    vectors: Vectors, panel: Value, source: tuple[Value, Value], rows: Value, masks: list[Value | None]
-) -> None:
-    """Copy as many vectors of every row as there are masks."""
-    start, stride = source
-    line = vectors.integer(len(masks) * vectors.width)
-    with vectors.loop(0, rows) as row:
-        here = vectors.at(start, vectors.builder.mul(row, stride))
-        to = vectors.at(panel, vectors.builder.mul(row, line))
-        for s, mask in enumerate(masks):
-            value = vectors.load(vectors.at(here, s * vectors.width), mask)
-            vectors.store(value, vectors.at(to, s * vectors.width))
 
 
 def add_tile(

@@ -7,7 +7,8 @@ tile: slot ``g * columns + c`` of tile ``j`` holds, lane by lane, the columns fr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from llvmlite import ir
@@ -44,11 +45,11 @@ def packing(vectors: Vectors, name: str, views: Sequence[View], columns: int) ->
 
 
 class Slot(NamedTuple):
-    """The arguments of a function that packs one slot of one tile."""
+    """The arguments of a function that packs one slot of one tile, or several slots side by side."""
 
     out: Value  # where the slot's first vector goes
-    line: Value  # elements from its vector of one k to that of the next
     source: Value  # the first k of the first lane
+    line: Value  # elements from its vector of one k to that of the next
     along_k: Value
     along_n: Value
     K: Value
@@ -69,46 +70,53 @@ def pack_view(vectors: Vectors, view: View, root: Value, out: Value, tile: Value
     g, views, columns = place
     line = views * columns * vectors.width
     start = vectors.at(out, build.mul(tile, vectors.integer(K * line)), g * columns * vectors.width)
-    for c in range(columns):
+    together = columns if along_n == 1 else 1
+    for c in range(0, columns, together):
         first = build.add(build.mul(tile, vectors.integer(columns)), vectors.integer(c))
         n = build.mul(first, vectors.integer(vectors.width))
         source = vectors.at(root, view.offset, build.mul(n, vectors.integer(along_n)))
-        slot = Slot(
-            vectors.at(start, c * vectors.width),
-            vectors.integer(line),
-            source,
-            vectors.integer(along_k),
-            vectors.integer(along_n),
-            vectors.integer(K),
-            left=build.sub(vectors.integer(N), n),
-        )
-        build.call(slot_packing(vectors, view), slot)
+        out = vectors.at(start, c * vectors.width)
+        left = build.sub(vectors.integer(N), n)
+        numbers = [vectors.integer(number) for number in (line, along_k, along_n, K)]
+        build.call(slot_packing(vectors, view, together), [out, source, *numbers, left])
 
 
-def slot_packing(vectors: Vectors, view: View) -> ir.Function:
-    """Emit, once per module, the function that packs one :class:`Slot`, as is fastest for the strides of a view."""
-    p, i = vectors.pointer, vectors.i64
-    emit = pack_numbers
+def slot_packing(vectors: Vectors, view: View, together: int) -> ir.Function:
+    """Emit, once per module, the function that packs slots of a view; it takes a :class:`Slot`."""
     if view.strides[1] == 1:
-        emit = pack_vectors
-    elif view.strides[0] == 1 and view.shape[0] >= vectors.width > 1:
-        emit = pack_transposed
-    return made_once(vectors, emit.__name__, [p, i, p, i, i, i, i], lambda *given: emit(vectors, Slot._make(given)))
+        return vectors_packing(vectors, together)
+    if view.strides[0] == 1 and view.shape[0] >= vectors.width > 1:
+        return packing_by(vectors, "pack_transposed", pack_transposed)
+    return packing_by(vectors, "pack_numbers", pack_numbers)
 
 
-def pack_vectors(vectors: Vectors, slot: Slot) -> None:
-    """Copy vectors of neighbouring columns."""
+def vectors_packing(vectors: Vectors, together: int) -> ir.Function:
+    """Emit, once per module, the function that packs slots of neighbouring columns; it takes a :class:`Slot`."""
+    return packing_by(vectors, f"pack_vectors_{together}", partial(pack_vectors, together=together))
 
-    def copy(mask: Value | None) -> None:
+
+def packing_by(vectors: Vectors, name: str, emit: Callable[[Vectors, Slot], None]) -> ir.Function:
+    """Emit, once per module, a function that takes a :class:`Slot`."""
+    p, i = vectors.pointer, vectors.i64
+    return made_once(vectors, name, [p, p, i, i, i, i, i], lambda *given: emit(vectors, Slot._make(given)))
+
+
+def pack_vectors(vectors: Vectors, slot: Slot, together: int) -> None:
+    """Copy neighbouring columns, several vectors at a time."""
+    lows = range(0, together * vectors.width, vectors.width)
+
+    def copy(masks: list[Value | None]) -> None:
         with vectors.loop(0, slot.K) as k:
-            vectors.store(vectors.load(slot.row(vectors, k), mask), slot.vector(vectors, k))
+            to, row = slot.vector(vectors, k), slot.row(vectors, k)
+            for low, mask in zip(lows, masks, strict=True):
+                vectors.store(vectors.load(vectors.at(row, low), mask), vectors.at(to, low))
 
-    full = vectors.builder.icmp_signed(">=", slot.left, vectors.integer(vectors.width))
+    full = vectors.builder.icmp_signed(">=", slot.left, vectors.integer(together * vectors.width))
     with vectors.builder.if_else(full) as (yes, no):
         with yes:
-            copy(None)
+            copy([None] * together)
         with no:
-            copy(vectors.tail(slot.left))
+            copy([vectors.tail(vectors.builder.sub(slot.left, vectors.integer(low))) for low in lows])
 
 
 def pack_numbers(vectors: Vectors, slot: Slot) -> None:

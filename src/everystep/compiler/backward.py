@@ -8,7 +8,7 @@ from typing import NamedTuple
 from everystep.compiler import ir
 from everystep.compiler.gradient import Gradients, Reduction, differentiate
 from everystep.compiler.ir import Graph, Leaf, Node
-from everystep.compiler.planner import Deferred
+from everystep.compiler.deferred import Deferred
 from everystep.compiler.simplify import simplify
 
 

@@ -46,6 +46,12 @@ class View(NamedTuple):
         shape = (*self.shape[:axis], size, *self.shape[axis + 1 :])
         return self._replace(offset=self.offset + low * self.strides[axis], shape=shape)
 
+    def is_followed_by(self, other: View, axis: int) -> bool:
+        """Whether another view goes on where this one ends along an axis."""
+        across = self.shape[:axis] + self.shape[axis + 1 :] == other.shape[:axis] + other.shape[axis + 1 :]
+        begin = self.offset + self.shape[axis] * self.strides[axis]
+        return across and (self.root, self.strides, begin) == (other.root, other.strides, other.offset)
+
     def __str__(self) -> str:
         sizes = "x".join(map(str, self.shape))
         return f"{self.root}[{self.offset}+{'+'.join(map(str, self.strides))}: {sizes}]"

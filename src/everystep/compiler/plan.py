@@ -73,6 +73,7 @@ class Reduction:
     view: View
     gradient: Spot
     value: Spot | None  # None: the gradient alone is summed
+    copy: int = 0  # of the parameter's gradient: what two products add to one element, they add to two copies
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from everystep.compiler import ir
-from everystep.compiler.ir import Graph, Leaf, Node, View
+from everystep.compiler.ir import Graph, Leaf, Node
+from everystep.compiler.deferred import Deferred, apart, chains, join
 from everystep.compiler.plan import Place, Plan, Reduction, Spot, Store, Sweep
 from everystep.compiler.regions import Regions, divide
 from everystep.compiler.sweeps import Sweeps, pieces
@@ -15,14 +15,6 @@ WIDEST_FUSED = 64  # features of x up to which its products are taken step by st
 
 
 FLAT = {"time", "chunk"}  # spaces with a row for every row of the batch at every step
-
-
-class Deferred(NamedTuple):
-    """Outputs of a graph whose product, summed over rows and steps, is a gradient of parameters."""
-
-    view: View
-    gradient: str
-    value: str | None
 
 
 def plan(
@@ -57,14 +49,28 @@ class _Planner:
             if node.op == "leaf":
                 self.memory[node] = Spot(_place_of(node))
         self.scratches = 0
+        self.spots = self._deferred_spots()
 
     def plan(self) -> Plan:
         goals = self._goals()
         before = self._region("before", goals["before"])
         loop = self._region("loop", goals["loop"])
         after = self._region("after", goals["after"])
-        reductions = tuple(self._reduction(one) for one in self.deferred)
-        return Plan(self.graph, before, loop, after, reductions, self.sequences)
+        reductions = apart(join(self._reduction(one) for one in self.deferred))
+        return Plan(self.graph, before, loop, after, tuple(reductions), self.sequences)
+
+    def _deferred_spots(self) -> dict[str, Spot]:
+        """Lay gradients of neighbouring weights side by side, so that they are one gradient."""
+        outputs = self.graph.outputs
+        spots = {}
+        for chain in chains(self.deferred):
+            self.scratches += 1
+            place = Place("chunk", f"{self.scratches}", sum(outputs[name].size for name in chain))
+            offset = 0
+            for name in chain:
+                spots[name] = Spot(place, offset)
+                offset += outputs[name].size
+        return spots
 
     def _sequences(self, wanted: set[str]) -> dict[str, str]:
         """Name the output that holds each part of the state which is stored for all time."""
@@ -111,7 +117,7 @@ class _Planner:
         if kind == "row":
             return Spot(Place("total", rest, node.size))
         if kind == "deferred":
-            return None if self._readable(node) else Spot(self._scratch("chunk", node))
+            return None if self._readable(node) else self.spots.get(name) or Spot(self._scratch("chunk", node))
         return Spot(Place("time", name, node.size))
 
     def _readable(self, node: Node) -> bool:

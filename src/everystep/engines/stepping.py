@@ -29,6 +29,8 @@ class Stepper:
     """
 
     def __init__(self, cell: Cell[Any] | Callable[..., Any], state: Any, context: Any = None) -> None:
+        self.cell = cell
+        self.context = context
         self.who = name_of(cell)
         self.output_size = cell.output_size if isinstance(cell, Cell) else None
         self.part_names = part_names(state)

@@ -42,10 +42,10 @@ class Layout:
         self.arranged = {sweep: panels_of(sweep, width) for sweep in plan.sweeps}
         self.panels = [panel for panels in self.arranged.values() for panel in panels.panels]
         self.roots = _roots(plan)
-        self.gradients = sorted({reduction.view.root for reduction in plan.reductions})
+        self.gradients = sorted({Gradient(one.view.root, one.copy) for one in plan.reductions})
         self.initial = [place for place in self.places if self._starts_elsewhere(place, backward)]
         names: list[object] = [*NUMBERS, *self.places, *(Initial(place) for place in self.initial)]
-        names += [*(Root(name) for name in self.roots), *self.panels, *(Gradient(name) for name in self.gradients)]
+        names += [*(Root(name) for name in self.roots), *self.panels, *self.gradients]
         self.slots: dict[object, int] = {name: n for n, name in enumerate(names)}
 
     @staticmethod
@@ -75,11 +75,12 @@ class Root:
     name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Gradient:
-    """The gradient of a parameter."""
+    """A copy of the gradient of a parameter; their sum is its gradient."""
 
     name: str
+    copy: int
 
 
 def _roots(plan: Plan) -> list[str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from everystep.compiler import ir
 from everystep.compiler.ir import Node, View
-from everystep.compiler.plan import Sweep
+from everystep.compiler.plan import Spot, Sweep
 
 MOST_SLOTS = 4  # vectors of weights that one product takes at a time
 
@@ -16,10 +16,11 @@ MOST_SLOTS = 4  # vectors of weights that one product takes at a time
 class Panel:
     """Weights of one multiplied value for neighbouring sums.
 
-    ``first`` is the first slot of the accumulators that they belong to; each view has ``columns`` of them.
+    ``spot`` is where the value lies; ``first`` the first slot of the accumulators that the weights belong to; each
+    view has ``columns`` of them.
     """
 
-    value: Node
+    spot: Spot
     views: tuple[View, ...]
     first: int
     columns: int
@@ -43,10 +44,10 @@ def panels_of(sweep: Sweep, width: int) -> Panels:
     sums = [node for node in sweep.nodes if node.op == "affine"]
     if not sums:
         return Panels((), 1, ())
-    factors = {node: _factors(node, None) for node in sums}
+    factors = {node: _factors(node, sweep, None) for node in sums}
     order = _order(list(factors.values()))
     if order is None:  # sums that add in contrary orders share nothing
-        factors = {node: _factors(node, node) for node in sums}
+        factors = {node: _factors(node, sweep, node) for node in sums}
         order = [factor for own in factors.values() for factor, _ in own]
     sums.sort(key=lambda node: _membership(factors[node], order))
     columns = _columns(len(sums), -(-sweep.size // width))
@@ -64,7 +65,8 @@ def _columns(sums: int, vectors: int) -> int:
 class _Factor(NamedTuple):
     """A multiplied value; which of the products with it in one sum is meant; the sum, if it shares with no other."""
 
-    value: Node
+    spot: Spot
+    size: int
     time: int
     owner: Node | None
 
@@ -72,13 +74,25 @@ class _Factor(NamedTuple):
 Factors = list[tuple[_Factor, View]]
 
 
-def _factors(node: Node, owner: Node | None) -> Factors:
-    seen: list[Node] = []
-    found = []
-    for value, view in ir.products(node):
-        found.append((_Factor(value, seen.count(value), owner), view))
-        seen.append(value)
+def _factors(node: Node, sweep: Sweep, owner: Node | None) -> Factors:
+    found: Factors = []
+    for spot, view in _joined([(sweep.loads[value], view) for value, view in ir.products(node)]):
+        time = sum(factor.spot == spot for factor, _ in found)
+        found.append((_Factor(spot, view.shape[0], time, owner), view))
     return found
+
+
+def _joined(products: list[tuple[Spot, View]]) -> list[tuple[Spot, View]]:
+    """Make one product of those whose values and weights are neighbours in memory."""
+    places = [spot.place for spot, _ in products]
+    joined: list[tuple[Spot, View]] = []
+    for spot, view in sorted(products, key=lambda product: (places.index(product[0].place), product[0].offset)):
+        last, weight = joined[-1] if joined else (None, view)
+        if last == Spot(spot.place, spot.offset - weight.shape[0]) and weight.is_followed_by(view, 0):
+            joined[-1] = (last, weight.part(0, 0, weight.shape[0] + view.shape[0]))
+        else:
+            joined.append((spot, view))
+    return joined
 
 
 def _order(sums: list[Factors]) -> list[_Factor] | None:
@@ -108,7 +122,7 @@ def _runs(factor: _Factor, views: list[View | None], columns: int) -> list[Panel
     run: list[View] = []
     for n, view in enumerate([*views, None]):
         if run and (view is None or len(run) == most):
-            panels.append(Panel(factor.value, tuple(run), (n - len(run)) * columns, columns))
+            panels.append(Panel(factor.spot, tuple(run), (n - len(run)) * columns, columns))
             run = []
         if view is not None:
             run.append(view)

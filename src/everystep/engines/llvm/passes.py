@@ -13,7 +13,7 @@ from everystep.compiler.backward import backward_step
 from everystep.compiler.ir import Graph, Leaf
 from everystep.compiler.plan import Place
 from everystep.compiler.planner import plan
-from everystep.engines.llvm.layout import Gradient, Initial, Root
+from everystep.engines.llvm.layout import Initial, Root
 from everystep.engines.llvm.programs import Program, Span
 
 
@@ -143,9 +143,12 @@ class Passes:
             tensors[place] = self._backward_place(forward, place, span, given, stored, gradients, last, found, like)
         for place in program.layout.initial:
             tensors[Initial(place)] = given.state[place.name.removeprefix("state:")]
-        for name in program.layout.gradients:
-            found[f"root:{name}"] = tensors[Gradient(name)] = torch.zeros_like(given.roots[name])
+        for gradient in program.layout.gradients:
+            tensors[gradient] = torch.zeros_like(given.roots[gradient.name])
         program.run(span, tensors)
+        for gradient in program.layout.gradients:
+            name, copy = f"root:{gradient.name}", tensors[gradient]
+            found[name] = found[name] + copy if name in found else copy
         for part in self.parts:
             if f"state:{part}" in found:
                 found[f"state:{part}"] = found[f"state:{part}"][0]

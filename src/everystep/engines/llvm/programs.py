@@ -67,7 +67,7 @@ class Program:
         self._run = build(key, make, target).entry("run", ctypes.c_void_p)
         self._block = ctypes.c_int64 * len(self.layout.slots)
         self._memory = _Memory(self.layout, self.dtype.itemsize)
-        self._work = sum(panel.value.size * len(panel.views) * panel.views[0].shape[1] for panel in self.layout.panels)
+        self._work = sum(len(panel.views) * panel.views[0].shape[0] * panel.views[0].shape[1] for panel in self.layout.panels)
         self._work += sum(one.view.shape[0] * (one.view.shape[1] if one.value else 1) for one in plan.reductions)
         self._chunk_size = sum(place.size for place in self.layout.places if place.space == "chunk")
 

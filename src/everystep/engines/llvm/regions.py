@@ -245,7 +245,7 @@ class Regions:
 
     def _operands(self, n: int) -> list[Value]:
         one = self.plan.reductions[n]
-        operands = [self.address(Gradient(one.view.root))]
+        operands = [self.address(Gradient(one.view.root, one.copy))]
         for spot in (one.value, one.gradient):
             if spot is not None:
                 place, offset = spot

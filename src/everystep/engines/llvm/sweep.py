@@ -150,7 +150,7 @@ class SweepEmitter:
             self.v.builder.call(single_row(self.v, panel.slots, lines), args)
 
     def _operand(self, panel: Panel, row: Value) -> tuple[Value, Value]:
-        place, offset = self.sweep.loads[panel.value]
+        place, offset = panel.spot
         stride = self.v.integer(self.layout.row_size(place))
         return self.v.at(self._address(place), self.v.builder.mul(row, stride), offset), stride
 
@@ -158,10 +158,10 @@ class SweepEmitter:
         return self.v.at(acc, slot * self.width)
 
     def _k(self, panel: Panel) -> Value:
-        return self.v.integer(panel.value.size)
+        return self.v.integer(panel.views[0].shape[0])
 
     def _tile_size(self, panel: Panel) -> int:
-        return panel.value.size * panel.slots * self.width
+        return panel.views[0].shape[0] * panel.slots * self.width
 
     def _tile(self, panel: Panel, tile: Value) -> Value:
         return self.v.at(self._address(panel), self.v.builder.mul(tile, self.v.integer(self._tile_size(panel))))

@@ -1,0 +1,106 @@
+"""Find the compiled step for a job, or trace it: once for every cell and every kind of call."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from everystep.compiler.guards import Guard
+from everystep.compiler.trace import Asked, trace
+from everystep.engines.job import Job
+from everystep.engines.llvm.lowered import Lowered
+from everystep.engines.stepping import Parts, Stepper, streams_of
+from everystep.errors import EngineError
+
+REMEMBERED = 256  # traces
+
+
+class Found(NamedTuple):
+    """A lowered step with what it reads besides its arguments."""
+
+    lowered: Lowered
+    roots: dict[str, Tensor]
+    context: dict[str, Tensor]
+
+
+_lowered: OrderedDict[object, Lowered | EngineError] = OrderedDict()
+
+
+def find(job: Job) -> Found:
+    """Find the lowered step of a job.
+
+    Raises:
+        EngineError: The step can't be compiled.
+    """
+    guard = Guard(job.step.cell)
+    context = _context_tensors(job)
+    asked = _asked(job, context)
+    key = (guard.key(), asked_key(asked))
+    if key not in _lowered:
+        _lowered[key] = _traced(job, guard, asked)
+        while len(_lowered) > REMEMBERED:
+            _lowered.popitem(last=False)
+    lowered = _lowered[key]
+    if isinstance(lowered, EngineError):
+        raise lowered
+    roots = lowered.prepare(guard.roots())
+    return Found(lowered, roots, context)
+
+
+def _traced(job: Job, guard: Guard, asked: Asked) -> Lowered | EngineError:
+    try:
+        traced = trace(_call(job), asked, guard.roots())
+    except EngineError as refusal:
+        return refusal
+    return Lowered(job.step.who, traced, job.step.part_names, asked.dtype)
+
+
+def _asked(job: Job, context: Mapping[str, Tensor]) -> Asked:
+    state = {name: tuple(p.shape[1:]) for name, p in zip(job.step.part_names, job.state, strict=True)}
+    streams = {name: (tuple(x.shape[2:]), x.dtype) for name, x in streams_of(job.x).items()}
+    shapes = {name: tuple(value.shape[1:]) for name, value in context.items()}
+    return Asked(state, streams, shapes, _dtype(job))
+
+
+def asked_key(asked: Asked) -> object:
+    """Everything that was asked, as something to look up by."""
+    state, x, context, dtype = asked
+    return (tuple(state.items()), tuple(x.items()), tuple(context.items()), dtype)
+
+
+def _dtype(job: Job) -> torch.dtype:
+    numbers = [*job.state, *streams_of(job.x).values()]
+    return next((value.dtype for value in numbers if value.is_floating_point()), torch.get_default_dtype())
+
+
+def _context_tensors(job: Job) -> dict[str, Tensor]:
+    """What of the context belongs to a row of the batch; anything else can't be compiled yet."""
+    context = job.step.context
+    if context is None:
+        return {}
+    rows = next(iter(streams_of(job.x).values())).shape[1]
+    found = {}
+    for name in getattr(context, "_fields", ()):
+        value = getattr(context, name)
+        if not (isinstance(value, Tensor) and value.ndim >= 1 and value.shape[0] == rows):
+            raise EngineError(f"context.{name} is not one value for each row of the batch")
+        found[name] = value
+    if not found:
+        raise EngineError("the context is not a NamedTuple of tensors")
+    return found
+
+
+def _call(job: Job) -> Any:
+    """The step as the tracer calls it."""
+    step = job.step
+
+    def call(parts: Parts, streams: dict[str, Tensor], context: dict[str, Tensor], _rows: int) -> Any:
+        x = streams["x"] if isinstance(job.x, Tensor) else type(job.x)(**streams)
+        given = None if step.context is None else type(step.context)(**context)
+        return Stepper(step.cell, step.assemble(parts), given).heard(parts, x)
+
+    return call

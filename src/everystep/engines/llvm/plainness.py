@@ -1,0 +1,42 @@
+"""Whether compiled code can serve: only where tensors are numbers in memory and nobody is watching."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+from torch.nn import Parameter
+
+_PLAIN = {Tensor, Parameter}
+_DTYPES = {torch.float32, torch.float64, torch.bool}
+
+
+def why_not_plain(tensors: Iterable[Tensor]) -> str | None:
+    """Say what keeps compiled code from serving, or None."""
+    if torch._C._functorch.maybe_current_level() is not None:  # noqa: SLF001
+        return "a transform of torch.func is at work"
+    if torch._C._len_torch_dispatch_stack():  # noqa: SLF001
+        return "a dispatch mode (fake tensors, a tracer) is at work"
+    if forward_ad._current_level >= 0:  # noqa: SLF001
+        return "forward-mode differentiation is at work"
+    if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:  # noqa: SLF001
+        return "torch is tracing or exporting"
+    for value in tensors:
+        if type(value) not in _PLAIN:
+            return f"a tensor is a {type(value).__name__}"
+        if value.device.type != "cpu":
+            return f"a tensor lies on {value.device}"
+        if value.dtype not in _DTYPES:
+            return f"a tensor is {str(value.dtype).removeprefix('torch.')}"
+        if value.layout is not torch.strided or torch._C._functorch.is_functorch_wrapped_tensor(value):  # noqa: SLF001
+            return "a tensor is not plain memory"
+        if value.is_conj() or value.is_neg():
+            return "a tensor is a view that computes"
+    return None
+
+
+def is_plain(tensors: Iterable[Tensor]) -> bool:
+    """Whether compiled code can serve."""
+    return why_not_plain(tensors) is None

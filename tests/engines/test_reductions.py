@@ -70,7 +70,7 @@ def check_reductions(name, dtype, views, rows, gap=3):
 def check_reduction(run, vectors, view, rows, gap):
     dtype, tiles = vectors.dtype, reductions.reduction_tiles(vectors, view)
     a, d = random(dtype, rows, view.shape[0]), random(dtype, rows, view.shape[1], seed=1)
-    start = random(dtype, places(view).max() + 2, seed=2)
+    start = random(dtype, places(view).max(initial=0) + 2, seed=2)
     want, size = added(start, view, a.T.astype(float) @ d, np.abs(a.T.astype(float)) @ np.abs(d))
     whole, cut = fenced(start), fenced(start)
     sides = [*rows_of(a, gap), *rows_of(d, gap)]
@@ -88,9 +88,9 @@ def check_reduction(run, vectors, view, rows, gap):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", HERE)
 def test_gradients_of_weights_are_added_in_any_layout_and_any_split(name, dtype, layout):
-    shapes = [(1, 1), (17, 33), (3, 100), (70, 5)]
+    shapes = [(1, 1), (17, 33), (3, 100), (70, 5), (1, 300), (0, 4), (4, 0)]
     views = [View("w", 2, LAYOUTS[layout](*shape), shape) for shape in shapes]
-    check_reductions(name, dtype, views, [1, 3, 130, 7])
+    check_reductions(name, dtype, views, [1, 3, 130, 7, 3, 5, 5])
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -10,7 +10,6 @@ from everystep.engines.llvm.packing import Slot, vectors_packing
 from everystep.engines.llvm.products import least, made_once, most_rows, outer
 from everystep.engines.llvm.vectors import Value, Vectors
 
-MOST = 96  # numbers of a tile: a multiple of every group of rows that a kernel takes
 PANEL = 128  # rows whose vectors are copied side by side; they stay in the nearest cache while they are used
 
 
@@ -39,7 +38,7 @@ class TileSum(NamedTuple):
     lanes: Value  # how many there are; those past the tile are not used
     b: Value  # where the numbers of the first row are
     b_stride: Value
-    count: Value  # how many numbers, MOST at the most
+    count: Value  # how many numbers
     rows: Value
 
 

@@ -17,7 +17,7 @@ from everystep.engines.llvm.vectors import Index, Value, Vectors
 
 Operands: TypeAlias = Callable[[Value], tuple[list[Value], list[Value]]]
 
-ROWS = (12, 8, 6, 4, 3, 2, 1)  # that a kernel may have; all divide a tile of outer products
+ROWS = (12, 8, 6, 4, 3, 2, 1)  # that a kernel may have
 
 
 def registers(vectors: Vectors) -> int:

@@ -1,12 +1,13 @@
 """Gradients of weights and of vectors: sums over rows, added to what the gradient holds.
 
-A *tile* of a weight's gradient is a few vectors along one of its axes (the axis of *lanes*) by up to ``MOST`` features
-along the other (the axis of *numbers*). Threads share tiles out. Of each ``SPAN`` rows of a call an element takes the
+A *tile* of a weight's gradient is a few vectors along one of its axes (the axis of *lanes*) by some features along the
+other (the axis of *numbers*). Threads share tiles out. Of each ``SPAN`` rows of a call an element takes the
 sum in one chain over ascending rows, whatever tiles share the call: the split does not change a bit.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,12 +15,15 @@ from typing import NamedTuple
 from llvmlite import ir
 
 from everystep.compiler.ir import View
-from everystep.engines.llvm.outer_products import MOST, PANEL, Scratch, add_tile, local, tile_sum
+from everystep.engines.llvm.outer_products import PANEL, Scratch, add_tile, local, tile_sum
 from everystep.engines.llvm.products import least, made_once, most_rows, most_slots
 from everystep.engines.llvm.sharing import overlaps
 from everystep.engines.llvm.vectors import Value, Vectors
 
 SPAN = 1024  # rows in one chain: short enough that rounding errors stay small
+HIGHEST = 256  # numbers in a tile: what the sum of a tile takes in a near cache
+LOWEST = 48  # so many numbers use what is copied for a tile often enough
+SHARES = 8  # tiles, where there can be so many: enough for the threads of most machines
 TOGETHER = 4  # vectors that the sum of a vector's gradient keeps in registers
 
 
@@ -29,6 +33,7 @@ class Tiling(NamedTuple):
     lanes: int  # which axis of the view has the vectors
     slots: int  # vectors in a tile
     last_slots: int  # vectors in the last tile along the lanes
+    height: int  # numbers in a tile
     across: int  # tiles along the lanes
     down: int  # tiles along the numbers
     alone: bool  # elements may share memory, so that one thread adds all of them
@@ -47,10 +52,20 @@ def tiling(vectors: Vectors, view: View) -> Tiling:
         return vectors_needed / max(1, view.shape[axis]) * (1.0 if view.strides[axis] == 1 else 1.2)
 
     lanes = min((0, 1), key=cost)
-    count = -(-view.shape[lanes] // vectors.width)
+    count, numbers = -(-view.shape[lanes] // vectors.width), view.shape[1 - lanes]
     slots = max(1, min(count, most_slots(vectors)))
-    across, down = -(-count // slots), -(-view.shape[1 - lanes] // MOST)
-    return Tiling(lanes, slots, count - (across - 1) * slots, across, down, overlaps(view))
+    across = -(-count // slots)
+    last_slots = count - (across - 1) * slots
+    height = height_of(numbers, across, math.lcm(most_rows(vectors, slots), most_rows(vectors, last_slots)))
+    return Tiling(lanes, slots, last_slots, height, across, -(-numbers // height), overlaps(view))
+
+
+def height_of(numbers: int, across: int, group: int) -> int:
+    """Choose the numbers in a tile: a multiple of what the kernels take, and so that threads get equal shares."""
+    down = 1
+    while numbers > down * HIGHEST or (across * down < SHARES and numbers >= 2 * down * LOWEST):
+        down *= 2
+    return max(1, -(-numbers // (down * group))) * group
 
 
 def reduction_tiles(vectors: Vectors, view: View) -> int:
@@ -62,7 +77,7 @@ def reduction(vectors: Vectors, name: str, view: View) -> ir.Function:
     """Emit the function that adds the gradient of the weight of a product.
 
     ``reduce_NAME(grad_root, a, a_stride, d, d_stride, rows, first_tile, last_tile)``: the element (k, n) of the view
-    gets the sum over rows r of ``a[r * a_stride + k] * d[r * d_stride + n]``. It takes 56 KiB of the stack.
+    gets the sum over rows r of ``a[r * a_stride + k] * d[r * d_stride + n]``. It takes up to 100 KiB of the stack.
     """
     p, i = vectors.pointer, vectors.i64
 
@@ -70,7 +85,7 @@ def reduction(vectors: Vectors, name: str, view: View) -> ir.Function:
         root, a, a_stride, d, d_stride, rows, first, last = given
         cut, sides = tiling(vectors, view), (Rows(a, a_stride), Rows(d, d_stride))
         line = cut.slots * vectors.width
-        scratch = Scratch(local(vectors, MOST * line), local(vectors, PANEL * line))
+        scratch = Scratch(local(vectors, cut.height * line), local(vectors, PANEL * line))
         grad = vectors.at(root, view.offset)
         Reduction(vectors, view, cut, grad, sides[cut.lanes], sides[1 - cut.lanes], rows, scratch).emit(first, last)
 
@@ -103,11 +118,11 @@ class Reduction:
         if cut.alone:
             each = vectors.integer(cut.across * cut.down)
             first, last = vectors.builder.mul(first, each), vectors.builder.mul(last, each)
-        down = vectors.integer(max(1, cut.down))
         with vectors.loop(first, last) as tile:
-            across = vectors.builder.sdiv(tile, down)
+            across = vectors.builder.srem(tile, vectors.integer(cut.across))
             lane = vectors.builder.mul(across, vectors.integer(cut.slots * vectors.width))
-            number = vectors.builder.mul(vectors.builder.srem(tile, down), vectors.integer(MOST))
+            down = vectors.builder.sdiv(tile, vectors.integer(cut.across))
+            number = vectors.builder.mul(down, vectors.integer(cut.height))
             is_last = vectors.builder.icmp_signed("==", across, vectors.integer(cut.across - 1))
             either(
                 vectors,
@@ -121,13 +136,13 @@ class Reduction:
         vectors, axis = self.vectors, self.cut.lanes
         build, shape, strides = vectors.builder, self.view.shape, self.view.strides
         lanes = build.sub(vectors.integer(shape[axis]), lane)
-        count = least(vectors, build.sub(vectors.integer(shape[1 - axis]), number), MOST)
+        count = least(vectors, build.sub(vectors.integer(shape[1 - axis]), number), self.cut.height)
         offsets = [
             build.mul(feature, vectors.integer(stride))
             for feature, stride in ((lane, strides[axis]), (number, strides[1 - axis]))
         ]
         grad = vectors.at(self.grad, *offsets)
-        rest = shape[1 - axis] % MOST % most_rows(vectors, slots)
+        rest = shape[1 - axis] % self.cut.height % most_rows(vectors, slots)
         with vectors.loop(0, self.rows, SPAN) as row:
             some = least(vectors, vectors.builder.sub(self.rows, row), SPAN)
             v, b = self.at(self.lanes, row, lane), self.at(self.numbers, row, number)

@@ -15,9 +15,8 @@ from everystep.errors import EngineError, UnknownNameError
 
 TESTS = Path(__file__).parents[1]
 LIMIT = 60  # seconds for a process that takes two or three; one that hangs is ended
-BEGIN = f"""
-import os, sys, threading, time
-sys.path.insert(0, {str(TESTS)!r})
+BEGIN = """
+import os, threading, time
 import torch, filling
 from everystep.engines.llvm import pool
 entry = filling.driver()
@@ -29,20 +28,27 @@ each_kind = pytest.mark.parametrize("kind", [pytest.param("openmp", marks=linux)
 
 
 @pytest.fixture
-def run(tmp_path_factory):
+def run_plainly(tmp_path_factory):
     """Run code in a fresh process, and give what it printed."""
     folder = tmp_path_factory.getbasetemp() / "code"
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "EVERYSTEP_"))}
+    paths = os.pathsep.join(filter(None, (str(TESTS), os.environ.get("PYTHONPATH"))))
 
     def process(code: str, **environment: str) -> list[str]:
-        variables = plain | {"EVERYSTEP_CACHE": str(folder)} | environment
-        command = [sys.executable, "-c", BEGIN + code]
+        variables = plain | {"EVERYSTEP_CACHE": str(folder), "PYTHONPATH": paths} | environment
+        command = [sys.executable, "-c", code]
         done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=LIMIT, check=False)
         assert done.returncode == 0, done.stderr
         assert "Exception ignored" not in done.stderr
         return done.stdout.split()
 
     return process
+
+
+@pytest.fixture
+def run(run_plainly):
+    """Run code in a fresh process that has a driver and two threads, and give what it printed."""
+    return lambda code, **environment: run_plainly(BEGIN + code, **environment)
 
 
 @pytest.fixture
@@ -141,6 +147,24 @@ for _ in range(5):
 going = False
 """
     assert run(FORK + code, EVERYSTEP_POOL="python") == []
+
+
+@forks
+def test_a_child_is_served_whose_parent_used_torchs_threads_and_not_ours(run_plainly):
+    code = """
+import os, sys, torch, everystep
+torch.set_num_threads(2)
+torch.ones(300, 300) @ torch.ones(300, 300)
+if "everystep.engines.llvm.pool" in sys.modules:
+    sys.exit("the parent must not have loaded what compiles")
+number = os.fork()
+if number == 0:
+    import filling
+    team, right = filling.fill(filling.driver(), 2, times=50)
+    os._exit(0 if right and team.threads == 2 else 1)
+assert os.waitpid(number, 0)[1] == 0
+"""
+    assert run_plainly(code) == []
 
 
 @forks

@@ -38,7 +38,7 @@ class Format(NamedTuple):
     bottom: float  # exp gives 0 here and below
     top: float  # exp gives infinity here and above
     one: float  # tanh and sigmoid give 1 here and above
-    shift: int  # sigmoid computes on numbers 2^shift too large, so that none is denormal before the last operation
+    shift: int  # numbers 2^shift too large or too small are normal before the last operation where its result is not
     exp: tuple[float, ...]  # (e^r - 1) / r for the relative error of e^r
     expm1: tuple[float, ...]  # (e^r - 1) / r for its own relative error
     tanh: tuple[float, ...]  # (tanh(r) / r - 1) / r² in r², half as far
@@ -100,13 +100,17 @@ def exp(v: Vectors, x: Value) -> Value:
 
 
 def exp_of_parts(v: Vectors, n: Value, r: Value) -> Value:
-    """2^n e^r; twice 2^(n/2) is multiplied, since 2^n alone may be no normal number where the result is one."""
-    p = polynomial(v, r, (1.0, *FORMATS[v.dtype].exp))
+    """2^n e^r in two steps, since 2^n alone may be no normal number where the result is one; rounded by the last."""
+    form, build = FORMATS[v.dtype], v.builder
+    p = polynomial(v, r, (1.0, *form.exp))
     if "avx512" in v.features and v.width * v.itemsize == 64:
         return scaled(v, p, n)
-    half, power = rounded(v, n, 0.5, 0)
-    _, other = rounded(v, v.builder.fsub(n, half), 1.0, 0)
-    return v.builder.fmul(v.builder.fmul(p, power), other)
+    small = build.fcmp_ordered("<", n, v.number(0.0))
+    whole = 1.5 * 2**form.mantissa + form.bias
+    near = build.fadd(n, v.select(small, v.number(whole + form.shift), v.number(whole - form.shift)))
+    power = from_bits(v, build.shl(as_bits(v, near), v.bits(form.mantissa)))
+    rest = v.select(small, v.number(2.0**-form.shift), v.number(2.0**form.shift))
+    return build.fmul(build.fmul(p, power), rest)
 
 
 def scaled(v: Vectors, x: Value, n: Value) -> Value:

@@ -69,10 +69,11 @@ def test_bits_depend_neither_on_grouping_nor_on_cuts_along_k(name, dtype):
     most = max(count for count, of in kernels if of == slots)
     a, weights = random(dtype, most, K), random(dtype, tiles, K, slots, width, seed=1)
     start = random(dtype, most, tiles, slots, width, seed=2)
+    turned = np.ascontiguousarray(a.T)
     together, cut, single, crossed = (start.copy() for _ in range(4))
     for t in range(tiles):
         run(kernels[most, slots], together[:, t:], tiles * slots, a, K, K, weights[t])
-        run(outers[most, slots], crossed[:, t:], tiles * slots, np.ascontiguousarray(a.T), most, K, weights[t])
+        run(outers[most, slots], crossed[:, t:], tiles * slots, turned, most, K, weights[t], slots * width)
         for r in range(most):
             run(kernels[1, slots], cut[r, t:], slots, a[r], K, 30, weights[t])
             run(kernels[1, slots], cut[r, t:], slots, a[r, 30:], K, K - 30, weights[t, 30:])
@@ -87,10 +88,15 @@ def test_outer_products_are_summed_over_rows_of_any_stride(name, dtype):
     width, _, _, _, outers, run = code(name, dtype)
     for (rows, slots), kernel in outers.items():
         for K in (0, 1, 5, 67):
-            a, columns = random(dtype, K, rows + 2), random(dtype, K, slots * width, seed=1)
-            a[:, rows:] = np.nan
+            a, columns = random(dtype, K, rows + 2), random(dtype, K, slots * width + 1, seed=1)
+            a[:, rows:], columns[:, slots * width :] = np.nan, np.nan
+            sides = [
+                fenced(a.reshape(-1)[: max(0, a.size - 2)]),
+                fenced(columns.reshape(-1)[: max(0, columns.size - 1)]),
+            ]
             acc = fenced(np.zeros((rows, slots * width), dtype))
-            run(kernel, acc, slots, fenced(a.reshape(-1)[: max(0, K * (rows + 2) - 2)]), rows + 2, K, fenced(columns))
+            run(kernel, acc, slots, sides[0], rows + 2, K, sides[1], slots * width + 1)
+            columns = columns[:, : slots * width]
             wide = a[:, :rows].astype(float).T, columns.astype(float)
             agree(acc, wide[0] @ wide[1], np.abs(wide[0]) @ np.abs(wide[1]))
 

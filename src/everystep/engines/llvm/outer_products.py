@@ -10,6 +10,7 @@ from everystep.engines.llvm.packing import Slot, vectors_packing
 from everystep.engines.llvm.products import least, made_once, most_rows, outer
 from everystep.engines.llvm.vectors import Value, Vectors
 
+FEW = 12  # numbers for which nothing is copied
 PANEL = 128  # rows whose vectors are copied side by side; they stay in the nearest cache while they are used
 
 
@@ -65,14 +66,12 @@ def add_rows(vectors: Vectors, args: TileSum, row: Value, slots: int, rest: int)
     build, group = vectors.builder, most_rows(vectors, slots)
     line = vectors.integer(slots * vectors.width)
     rows = least(vectors, build.sub(args.rows, row), PANEL)
-    source = vectors.at(args.v, build.mul(row, args.v_stride))
     numbers = vectors.at(args.b, build.mul(row, args.b_stride))
-    copied = Slot(args.panel, source, line, args.v_stride, vectors.integer(1), rows, args.lanes)
-    build.call(vectors_packing(vectors, slots), copied)
+    columns, columns_stride = panel_of(vectors, args, row, rows, slots)
 
     def add(n: Value, size: int) -> None:
         acc = vectors.at(args.total, vectors.builder.mul(n, line))
-        operands = [acc, vectors.integer(slots), vectors.at(numbers, n), args.b_stride, rows, args.panel]
+        operands = [acc, vectors.integer(slots), vectors.at(numbers, n), args.b_stride, rows, columns, columns_stride]
         vectors.builder.call(outer(vectors, size, slots), operands)
 
     left = build.srem(args.count, vectors.integer(group)) if rest else vectors.integer(0)
@@ -82,6 +81,18 @@ def add_rows(vectors: Vectors, args: TileSum, row: Value, slots: int, rest: int)
     if rest:
         with vectors.builder.if_then(vectors.builder.icmp_signed(">", left, vectors.integer(0))):
             add(whole, rest)
+
+
+def panel_of(vectors: Vectors, args: TileSum, row: Value, rows: Value, slots: int) -> tuple[Value, Value]:
+    """Copy the vectors of some rows side by side, unless few numbers use them; say where they are, and their stride."""
+    build, line = vectors.builder, vectors.integer(slots * vectors.width)
+    source = vectors.at(args.v, build.mul(row, args.v_stride))
+    few = build.icmp_signed("<=", args.count, vectors.integer(FEW))
+    direct = build.and_(few, build.icmp_signed(">=", args.lanes, line))
+    with build.if_then(build.not_(direct)):
+        slot = Slot(args.panel, source, line, args.v_stride, vectors.integer(1), rows, args.lanes)
+        build.call(vectors_packing(vectors, slots), slot)
+    return build.select(direct, source, args.panel), build.select(direct, args.v_stride, line)
 
 
 def add_tile(

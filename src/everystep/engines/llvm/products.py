@@ -88,20 +88,25 @@ def single_row(vectors: Vectors, slots: int, tiles: int) -> ir.Function:
 def outer(vectors: Vectors, rows: int, slots: int) -> ir.Function:
     """Emit, once per module, the function that adds a sum of outer products to accumulators.
 
-    ``outer(acc, acc_stride, a, a_stride, K, columns)``: as :func:`product`, but of ``a[k * a_stride + r]``.
+    ``outer(acc, acc_stride, a, a_stride, K, columns, columns_stride)``: the vector ``acc[r * acc_stride + s]`` (the
+    stride counts vectors) gets the sum over k of ``a[k * a_stride + r]`` times the vector ``s`` at
+    ``columns[k * columns_stride]``.
     """
     p, i = vectors.pointer, vectors.i64
 
-    def body(acc: Value, acc_stride: Value, a: Value, a_stride: Value, K: Value, columns: Value) -> None:
+    def body(acc: Value, acc_stride: Value, a: Value, *given: Value) -> None:
+        a_stride, K, columns, columns_stride = given
         targets = accumulators(vectors, acc, acc_stride, rows, slots)
 
         def operands(k: Value) -> tuple[list[Value], list[Value]]:
             line = vectors.at(a, vectors.builder.mul(k, a_stride))
-            return [vectors.at(line, r) for r in range(rows)], slots_at(vectors, columns, slots, k)
+            first = vectors.at(columns, vectors.builder.mul(k, columns_stride))
+            numbers = [vectors.at(line, r) for r in range(rows)]
+            return numbers, [vectors.at(first, s * vectors.width) for s in range(slots)]
 
         accumulate(vectors, targets, K, operands)
 
-    return made_once(vectors, f"outer_{rows}x{slots}", [p, i, p, i, i, p], body)
+    return made_once(vectors, f"outer_{rows}x{slots}", [p, i, p, i, i, p, i], body)
 
 
 def accumulate(vectors: Vectors, targets: Sequence[Value], count: Value, operands: Operands) -> None:

@@ -98,6 +98,18 @@ def test_views_of_several_roots_share_a_panel():
     assert np.array_equal(out, want)
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_elements_may_lie_further_than_32_bits_count(layout):
+    far, vectors = 2**33, vectors_for(HERE[0], "float32")
+    views, size = views_of(20, 20, layout, 1)
+    function = packing.packing(vectors, "w", [views[0]._replace(offset=views[0].offset + far)], 1)
+    root = np.arange(size, dtype=np.float32)
+    want = packed([root], views, 1, vectors.width)
+    out = np.empty_like(want)
+    compiled(vectors, named(HERE[0]))(function, out, 0, len(want), root.ctypes.data - 4 * far)
+    assert np.array_equal(out, want)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_packing_can_be_emitted_for_every_target(name):
     vectors = vectors_for(name, "float32")

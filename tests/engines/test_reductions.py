@@ -165,6 +165,22 @@ def test_gradients_of_vectors_are_added_in_any_split(name, dtype, stride):
         assert tiles == 1 or stride
 
 
+@pytest.mark.parametrize("name", HERE)
+def test_elements_may_lie_further_than_32_bits_count(name):
+    far, vectors = 2**33, vectors_for(name, "float32")
+    functions = [
+        reductions.reduction(vectors, "w", View("w", far, (1, 3), (3, 5))),
+        reductions.vector_sum(vectors, "b", View("b", far, (1,), (5,))),
+    ]
+    run = compiled(vectors, named(name))
+    a, d = random("float32", 2, 3), random("float32", 2, 5, seed=1)
+    weight, vector = np.zeros((5, 3), np.float32), np.zeros(5, np.float32)
+    run(functions[0], weight.ctypes.data - 4 * far, a, 3, d, 5, 2, 0, 1)
+    run(functions[1], vector.ctypes.data - 4 * far, d, 5, 2, 0, 1)
+    assert np.allclose(weight, d.T @ a, rtol=1e-6, atol=1e-6)  # two terms each
+    assert np.allclose(vector, d.sum(0), rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_reductions_can_be_emitted_for_every_target(name):
     vectors = vectors_for(name, "float64")

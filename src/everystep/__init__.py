@@ -12,7 +12,7 @@ from everystep import baselines, cells, errors
 from everystep.cell import Cell, tap
 from everystep.draw import draw
 from everystep.identify import identify
-from everystep.unroll import Unrolled, generate, teacher_forcing, unroll
+from everystep.unroll import Unrolled, engines, generate, teacher_forcing, unroll, use_engine
 
 if TYPE_CHECKING:
     from everystep.forecast import Forecaster
@@ -27,12 +27,14 @@ __all__ = [
     "baselines",
     "cells",
     "draw",
+    "engines",
     "errors",
     "generate",
     "identify",
     "tap",
     "teacher_forcing",
     "unroll",
+    "use_engine",
 ]
 
 # Names whose rooms are worth loading only when asked for. A name that is also a room's (unroll, draw, identify)

@@ -96,6 +96,10 @@ class MissingExtraError(EverystepError, ImportError):
     """An optional dependency is not installed."""
 
 
+class FallbackWarning(UserWarning):
+    """A slower engine runs than the one that would be chosen; the message says why, once."""
+
+
 def unknown(who: str, what: str, name: object, known: Iterable[str]) -> UnknownNameError:
     """Make the error for a name that is not known.
 

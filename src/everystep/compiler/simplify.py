@@ -121,11 +121,23 @@ def _owned(part: Node, whole: Node, uses: Counter[Node]) -> bool:
 
 def _gathered(node: Node, terms: list[Node], new: dict[Node, Node], carried: set[Node]) -> Node:
     affines = [term for term in terms if term.op == "affine" and term.size == node.size]
-    added = [new[term] for term in terms if term not in affines]
-    added += [new[start] for start in map(ir.start_of, affines) if start is not None]
+    others = [new[term] for term in terms if term not in affines]
+    others += [new[start] for start in map(ir.start_of, affines) if start is not None]
     products = [product for term in affines for product in ir.products(term)]
     products.sort(key=lambda product: product[0] in carried)  # stable: x first, then as written
-    start = added[0] if added else None
-    for term in added[1:]:
-        start = ir.make("add", start, term, where=node.where)
-    return ir.affine((new[value] for value, _ in products), (weight for _, weight in products), start, node.where)
+    first = _total([term for term in others if not _has_product(term)], node.where)
+    last = [term for term in others if _has_product(term)]  # not known before products are
+    values, weights = zip(*products, strict=True)
+    sum_ = ir.affine((new[value] for value in values), weights, first, node.where)
+    return _total([sum_, *last], node.where) or sum_
+
+
+def _total(terms: list[Node], where: str) -> Node | None:
+    total = terms[0] if terms else None
+    for term in terms[1:]:
+        total = ir.make("add", total, term, where=where)
+    return total
+
+
+def _has_product(node: Node) -> bool:
+    return any(one.op == "affine" for one in ir.sorted_nodes([node]))

@@ -52,6 +52,7 @@ class Sweeps:
         self._scratch = scratch
         self._drafts: dict[Key, _Draft] = {}
         self._levels: dict[Node, int] = {}
+        self._multiplied: set[Node] = set()  # what follows from a product of this region
         self._partial: dict[Node, Place] = {}
 
     def finished(self) -> tuple[Sweep, ...]:
@@ -85,6 +86,8 @@ class Sweeps:
             for one in ir.sorted_nodes([node]):
                 if one not in self._levels:
                     self._levels[one] = 0 if self._found(one) else self._own_level(one)
+                    if not self._found(one) and (one.op == "affine" or any(i in self._multiplied for i in one.inputs)):
+                        self._multiplied.add(one)
         return self._levels[node]
 
     def _own_level(self, node: Node) -> int:
@@ -92,6 +95,8 @@ class Sweeps:
         multiplied = [value for value, _ in ir.products(node)] if node.op == "affine" else []
         together = [start] if start is not None else [] if multiplied else list(node.inputs)
         levels = [0]
+        if start is not None and start in self._multiplied:
+            levels.append(self._levels[start] + 1)  # a sum begins with what is known before any product of its sweep
         levels += [self._levels[i] + (i.op in REDUCED and not self._found(i)) for i in together]
         levels += [self._levels[i] + 1 + (i.op in REDUCED) for i in multiplied if not self._found(i)]
         return max(levels)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from everystep.engines.stepping import Parts, Stepper
+from everystep.engines.stepping import Parts, Stepper, streams_of
 
 
 class Forced(NamedTuple):
@@ -34,6 +34,12 @@ class Job:
     forced: Mapping[str, Forced] = field(default_factory=dict)
     reverse: bool = False
     record: tuple[str, ...] | str = ()  # names, or "all"
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no step at all, or no row to take it."""
+        first = next(iter(streams_of(self.x).values()))
+        return first.shape[0] == 0 or first.shape[1] == 0
 
 
 class Answer(NamedTuple):

@@ -9,15 +9,13 @@ from typing import Any, Generic, TypeVar
 from torch import Tensor
 
 from everystep.cell import Cell
-from everystep.engines import Forced, Job, Parts, Stepper, reference
+from everystep.engines import Forced, Job, Parts, Stepper
 from everystep.engines.stepping import name_of, part_names
 from everystep.errors import unknown
 from everystep.unroll import arguments
+from everystep.unroll.choosing import check_engine, run_on
 
 S = TypeVar("S")
-
-ENGINES = {"reference": reference.run}
-
 
 @dataclass(frozen=True, eq=False, repr=False)  # tensors neither compare to one truth nor print in a line
 class Unrolled(Generic[S]):
@@ -28,7 +26,7 @@ class Unrolled(Generic[S]):
         state: The state after the last step of each sequence, in the cell's own type.
         record: ``{name: (time, batch, size)}``: the taps and parts asked for; a part is recorded after each step.
         engine: The engine that ran.
-        why: Why nothing faster ran.
+        why: Why this one: what kept a faster one from serving, if anything did.
     """
 
     y: Tensor
@@ -82,7 +80,7 @@ def unroll(
         reverse: Run from the last step to the first; a ragged batch is reversed within each length.
             Everything stays indexed by the time of x.
         record: Names of taps and state parts to return, or ``"all"``.
-        engine: ``"auto"``, or an engine by name.
+        engine: ``"auto"``, or an engine by name: ``"llvm"`` (compiled) or ``"reference"`` (the plain loop).
 
     Returns:
         The outputs, the last state and what was recorded: :class:`Unrolled`.
@@ -94,6 +92,7 @@ def unroll(
         ArgumentError: A length is out of range.
         UnknownNameError: A recorded name, forced part or engine is unknown.
         StepError, TapError: The step breaks its contract.
+        EngineError: The engine that was named can't serve this call.
 
     Example:
         >>> import torch, everystep as es
@@ -104,18 +103,13 @@ def unroll(
         >>> out.state.c.shape
         torch.Size([4, 8])
     """
-    if engine != "auto" and engine not in ENGINES:
-        raise unknown("unroll", "engine", engine, ENGINES)
+    check_engine("unroll", engine)
     job = prepare(
         cell, x, state, context=context, lengths=lengths, mask=mask, resets=resets, forced=forced,
         reverse=reverse, record=record,
     )  # fmt: skip
-    name = "reference" if engine == "auto" else engine
-    answer = ENGINES[name](job)
-    return Unrolled(answer.y, job.step.assemble(answer.state), answer.record, name, _WHY)
-
-
-_WHY = "the reference loop is the only engine installed"
+    answer, ran, why = run_on(engine, job)
+    return Unrolled(answer.y, job.step.assemble(answer.state), answer.record, ran, why)
 
 
 def prepare(

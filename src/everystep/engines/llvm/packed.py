@@ -51,4 +51,4 @@ def pack(used: Tensor, *, reverse: bool) -> Packed:
     starts = torch.cat([taking.new_zeros(1), taking.cumsum(0)])
     places = torch.empty_like(time)
     places[starts[rank] + sequence] = (steps - 1 - time if reverse else time) * rows + order[sequence]
-    return Packed(Span(longest, rows, starts=starts), places, order, order.argsort())
+    return Packed(Span(longest, rows, starts=starts, lengths=counts[order]), places, order, order.argsort())

@@ -30,14 +30,15 @@ class Span(NamedTuple):
         steps: How many.
         rows: Of the batch.
         reverse: Whether the first step is the last in memory.
-        starts: Where the rows of every step begin, and the end, if steps have unlike numbers of rows.
-        bounds: Rows of the batch at which the pieces of the work begin that threads share, and the end; None: even.
+        starts: Where the rows of every step begin, and the end, if sequences have unlike numbers of steps.
+        lengths: How many steps each sequence has then, in falling order.
     """
 
     steps: int
     rows: int
     reverse: bool = False
     starts: Tensor | None = None
+    lengths: Tensor | None = None
 
     @property
     def taken(self) -> int:
@@ -110,13 +111,12 @@ class Program:
 
 def _bounds(span: Span, pieces: int) -> ctypes.Array[ctypes.c_int64]:
     """Cut the batch so that every piece takes about as many steps."""
-    if span.starts is None or pieces == 1:
+    if span.lengths is None or pieces == 1:
         ends = [span.rows * n // pieces for n in range(pieces + 1)]
     else:
-        counts = span.starts.diff()
-        lengths = (counts.unsqueeze(0) > torch.arange(span.rows).unsqueeze(1)).sum(1).cumsum(0)
-        targets = torch.arange(1, pieces) * int(lengths[-1]) // pieces
-        ends = [0, *torch.searchsorted(lengths, targets).tolist(), span.rows]
+        steps = span.lengths.cumsum(0)
+        targets = torch.arange(1, pieces) * span.taken // pieces
+        ends = [0, *torch.searchsorted(steps, targets).tolist(), span.rows]
     return (ctypes.c_int64 * (pieces + 1))(*ends)
 
 

@@ -31,8 +31,6 @@ def run(job: Job) -> Answer:
     """
     streams = streams_of(job.x)
     steps, rows = next(iter(streams.values())).shape[:2]
-    if steps == 0 or rows == 0 or (job.used is not None and not job.used.any()):
-        raise EngineError("there is no step to take")
     found = find(job)
     return _Launch(job, found, streams, steps, rows).answer()
 

@@ -217,12 +217,3 @@ def test_gates_of_one_weight_are_separate_in_either_layout():
         gates = [View("w", g * step, strides, (8, 5)) for g in range(4)]
         assert not any(sharing.overlaps(gate) for gate in gates)
         assert not any(sharing.may_meet(a, b) for a, b in itertools.combinations(gates, 2))
-
-
-def test_neighbours_in_weight_and_output_are_joined():
-    gates = [(View("w", g * 40, (1, 8), (8, 5)), g * 5) for g in range(4)]
-    assert sharing.joined(gates) == [(View("w", 0, (1, 8), (8, 20)), 0)]
-    exchanged = [gates[0], gates[2], gates[1], gates[3]]
-    assert sharing.joined(exchanged) == exchanged
-    assert sharing.joined([gates[0], (gates[1][0], 6)]) == [gates[0], (gates[1][0], 6)]
-    assert sharing.joined([]) == []

@@ -1,8 +1,6 @@
-"""Which views of parameters share memory, and which lie side by side."""
+"""Which views of parameters share memory."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 from everystep.compiler.ir import View
 
@@ -47,17 +45,3 @@ def cell(view: View, big: int) -> tuple[tuple[int, int], tuple[int, int]]:
 def ranges_meet(a: tuple[int, int], b: tuple[int, int]) -> bool:
     """Tell whether two ranges, ends included, have a place in common."""
     return a[0] <= b[1] and b[0] <= a[1]
-
-
-def joined(parts: Iterable[tuple[View, int]]) -> list[tuple[View, int]]:
-    """Join weights of one input, each with the first column of its output, where they are neighbours in both."""
-    result: list[tuple[View, int]] = []
-    for view, column in parts:
-        before, first = result[-1] if result else (view, column)
-        size = before.shape[1]
-        after = before._replace(offset=before.offset + size * before.strides[1], shape=view.shape)
-        if result and view == after and column == first + size and before.shape[0] == view.shape[0]:
-            result[-1] = (before._replace(shape=(view.shape[0], size + view.shape[1])), first)
-        else:
-            result.append((view, column))
-    return result

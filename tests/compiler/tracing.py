@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import torch
-from agreement import check_same, gradients
 from torch import nn
 
+from agreement import check_same, gradients
 from everystep.compiler.interpret import interpret
 from everystep.compiler.ir import Leaf
 from everystep.compiler.trace import Asked, trace
@@ -19,7 +19,16 @@ H, X, C = 6, 4, 3  # features of h, x and the context value c
 def made_roots(**more):
     """Parameters that the snippets may read: square and wide matrices, heads, vectors, a number, a mask."""
     torch.manual_seed(0)
-    shapes = {"W": (H, H), "U": (H, X), "W4": (4 * H, H), "heads": (3, 2, 2), "b": (H,), "d": (X,), "a": (), "A": (3, 2)}
+    shapes = {
+        "W": (H, H),
+        "U": (H, X),
+        "W4": (4 * H, H),
+        "heads": (3, 2, 2),
+        "b": (H,),
+        "d": (X,),
+        "a": (),
+        "A": (3, 2),
+    }
     roots = {name: torch.randn(shape, dtype=torch.float64).requires_grad_() for name, shape in shapes.items()}
     mask = torch.tensor([True, False, True, True, False, True])
     return roots | {"mask": mask, "fixed": torch.randn(H, dtype=torch.float64)} | more

@@ -131,7 +131,6 @@ NUMBERS: dict[str, Formula] = {
     "rsub": lambda a, b, alpha=1: b - (a if alpha == 1 else a * alpha),
     "mul": lambda a, b: a * b,
     "div": _divided,
-    "true_divide": lambda a, b: a / b,
     "floor_divide": lambda a, b: (a / b).apply("floor"),
     "remainder": lambda a, b: a - (a / b).apply("floor") * b,
     "fmod": lambda a, b: a - _trunc(a / b) * b,
@@ -139,8 +138,6 @@ NUMBERS: dict[str, Formula] = {
     "addcdiv": lambda a, b, c, value=1: a + (b / c if value == 1 else b / c * value),
     "lerp": _lerp,
     "pow": _pow,
-    "float_power": _pow,
-    "square": lambda a: a * a,
     "exp2": lambda a: (a * math.log(2)).apply("exp"),
     "log2": lambda a: a.apply("log") * (1 / math.log(2)),
     "log10": lambda a: a.apply("log") * (1 / math.log(10)),
@@ -148,7 +145,6 @@ NUMBERS: dict[str, Formula] = {
     "cosh": lambda a: (a.apply("exp") + (-a).apply("exp")) * 0.5,
     "tan": lambda a: a.apply("sin") / a.apply("cos"),
     "atan": lambda a: a.apply("atan2", 1.0),
-    "arctan2": _same("atan2"),
     "erfc": lambda a: 1.0 - a.apply("erf"),
     "ceil": lambda a: -(-a).apply("floor"),
     "trunc": _trunc,
@@ -158,7 +154,7 @@ NUMBERS: dict[str, Formula] = {
     "hypot": lambda a, b: (a * a + b * b).apply("sqrt"),
     "xlogy": _xlogy,
     "clamp": _clamp,
-    "clamp_min": lambda a, low: _clamp(a, low),
+    "clamp_min": _clamp,
     "clamp_max": lambda a, high: _clamp(a, None, high),
     "silu": lambda a: a * a.apply("sigmoid"),
     "mish": lambda a: a * _softplus(a).apply("tanh"),
@@ -170,7 +166,6 @@ NUMBERS: dict[str, Formula] = {
     "softplus": _softplus,
     "log_sigmoid_forward": _log_sigmoid,
     "hardtanh": _hardtanh,
-    "relu6": lambda a: _hardtanh(a, 0.0, 6.0),
     "hardsigmoid": lambda a: _between(a, -3.0, 3.0, a / 6.0 + 0.5, 1.0),
     "hardswish": lambda a: _between(a, -3.0, 3.0, a * (a + 3.0) / 6.0, a),
     "threshold": lambda a, limit, value: _at_most(a, Term(ir.constant(limit), a.where)).select(value, a),
@@ -184,24 +179,23 @@ NUMBERS: dict[str, Formula] = {
     "eq": _same("eq"),
     "ne": lambda a, b: a.apply("eq", b).apply("not"),
     "isnan": lambda a: a.apply("eq", a).apply("not"),
-    "threshold_backward": lambda g, a, limit: _at_most(a, Term(ir.constant(limit), a.where)).select(0.0, g),
 }  # fmt: skip
 
 # of truths
 TRUTHS: dict[str, Formula] = {
-    **{name: _same("and") for name in ("logical_and", "bitwise_and", "__and__")},
-    **{name: _same("or") for name in ("logical_or", "bitwise_or", "__or__")},
+    **{name: _same("and") for name in ("logical_and", "bitwise_and")},
+    **{name: _same("or") for name in ("logical_or", "bitwise_or")},
     **{name: _same("not") for name in ("logical_not", "bitwise_not")},
     **{
         name: lambda a, b: a.apply("or", b).apply("and", a.apply("and", b).apply("not"))
-        for name in ("logical_xor", "bitwise_xor", "__xor__")
+        for name in ("logical_xor", "bitwise_xor")
     },
 }
 
 # Which positions hold settings, plain numbers, where the others hold operands
 _SETTINGS = {
     "elu": 1, "celu": 1, "gelu": 1, "softplus": 1, "leaky_relu": 1, "hardtanh": 1, "threshold": 1, "softshrink": 1,
-    "hardshrink": 1, "logit": 1, "threshold_backward": 2,
+    "hardshrink": 1, "logit": 1,
 }  # fmt: skip
 
 

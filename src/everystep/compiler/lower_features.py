@@ -170,21 +170,12 @@ def _scaled(low: Lowering, value: Value, weight: Value | None, bias: Value | Non
     return value if bias is None else formula(low, lambda a, b: a + b, value, bias)
 
 
-def _group_norm(
-    low: Lowering,
-    value: Value,
-    weight: Value | None,
-    bias: Value | None,
-    n: int,
-    c: int,
-    inner: int,
-    groups: int,
-    eps: float,
-) -> Value:
+def _group_norm(low: Lowering, value: Value, *rest: Any) -> Value:
+    weight, bias, _, channels, inner, groups, eps = rest
     value = low.lifted(value)
     if value.batch != 0:
         raise mixes_rows(low.where, low.name)
-    apart = value.seen(value.look.reshape(1, 1, groups, c * inner // groups), 0)
+    apart = value.seen(value.look.reshape(1, 1, groups, channels * inner // groups), 0)
     found = normalised(low, apart, (2,), eps)
     found = found.seen(found.look.reshape(value.look.shape), 0)
     return _scaled(low, found, *(_per_channel(v, value.ndim) for v in (weight, bias)))
@@ -203,19 +194,17 @@ def _batch_norm(
     return _scaled(low, found, *(_per_channel(v, value.ndim) for v in (weight, bias)))
 
 
-def _max_of_axis(low: Lowering, value: Value, *rest: Any, **_: Any) -> Value:
-    if not rest:
-        raise mixes_rows(low.where, f"{low.name} over all axes")
-    if isinstance(rest[0], Value):
-        op = "maximum" if low.name == "max" else "minimum"
-        return formula(low, lambda a, b: a.apply(op, b), value, rest[0])
+def _largest_and_place(low: Lowering, _: Value, *axes: Any, **__: Any) -> Value:
+    if not axes:
+        raise mixes_rows(low.where, low.name)
     raise low.refusal(f"{low.name} gives places as well as values", f"use a{low.name}")
 
 
 ROWS: dict[str, Callable[..., Any]] = {
-    "sum": _sum, "mean": _mean, "amax": _largest, "amin": _smallest, "max": _max_of_axis, "min": _max_of_axis,
-    "var": _variance, "std": _deviation, "linalg_vector_norm": _norm, "norm": _norm,
-    **dict.fromkeys(("_softmax", "_safe_softmax"), _softmax), "_log_softmax": _log_softmax, "logsumexp": _log_sum_exp,
+    "sum": _sum, "mean": _mean, "amax": _largest, "amin": _smallest, "max": _largest_and_place, "min": _largest_and_place,
+    "var": _variance, "std": _deviation, "linalg_vector_norm": _norm,
+    **dict.fromkeys(("_softmax", "_safe_softmax"), _softmax),
+    "_log_softmax": _log_softmax, "logsumexp": _log_sum_exp,
     "native_layer_norm": _layer_norm, "native_group_norm": _group_norm,
-    **dict.fromkeys(("native_batch_norm", "_native_batch_norm_legit_no_training"), _batch_norm),
+    "native_batch_norm": _batch_norm,
 }  # fmt: skip

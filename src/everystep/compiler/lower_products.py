@@ -79,7 +79,9 @@ def _starts(low: Lowering, start: Value | None, shape: torch.Size, batch: int | 
         look = look.unsqueeze(batch)
     elif start.batch != batch or start.ndim != 3:
         raise mixes_rows(low.where, low.name)
-    return [gather((_node(start),), row, low.where) for row in look.expand(shape).reshape(shape[:-1].numel(), shape[-1])]
+    return [
+        gather((_node(start),), row, low.where) for row in look.expand(shape).reshape(shape[:-1].numel(), shape[-1])
+    ]
 
 
 def _node(value: Value) -> Node:
@@ -123,13 +125,7 @@ def _mv(low: Lowering, a: Value, b: Value) -> Value:
     return without_axis(_mm(low, a, with_axis(b, -1)), -1)
 
 
-def _linear(low: Lowering, a: Value, weight: Value, bias: Value | None = None) -> Value:
-    if a.ndim != 2:
-        raise low.refusal("a product of a value with several axes", "use F.linear")
-    return _mm(low, a, permuted(weight, (1, 0)), bias)
-
-
 ROWS: dict[str, Callable[..., Any]] = {
-    "mm": _mm, "bmm": _bmm, "mv": _mv, "linear": _linear,
+    "mm": _mm, "bmm": _bmm, "mv": _mv,
     "addmm": _added(_mm), "baddbmm": _added(_bmm),
 }  # fmt: skip

@@ -264,28 +264,23 @@ def _zero(low: Lowering, target: Value) -> Value:  # noqa: ARG001
     return low.lifted(0.0)
 
 
-def is_whole(value: Value) -> bool:
-    """Whether a value is computed and looks at all features of its store."""
-    return isinstance(value.store, Computed) and value.look.numel() == value.store.node.size
-
-
 ROWS: dict[str, Callable[..., Any]] = {
-    **dict.fromkeys(("view", "_unsafe_view", "reshape", "_reshape_alias", "unflatten"), _view),
-    "permute": _permute, "transpose": _transpose, "t": _t, "numpy_T": _t,
-    "unsqueeze": lambda low, value, axis: with_axis(value, axis),
+    **dict.fromkeys(("view", "_unsafe_view"), _view),
+    "permute": _permute, "transpose": _transpose, "t": _t,
+    "unsqueeze": lambda _, value, axis: with_axis(value, axis),
     "squeeze": _squeeze, "expand": _expand,
     "slice": _slice, "select": _select, "unbind": _unbind, "diagonal": _diagonal,
-    **dict.fromkeys(("split", "split_with_sizes", "unsafe_split", "unsafe_split_with_sizes"), _split),
-    **dict.fromkeys(("clone", "contiguous", "_to_copy", "alias_copy", "lift_fresh_copy"), _copy),
-    **dict.fromkeys(("alias", "lift_fresh"), lambda low, value: value),
+    **dict.fromkeys(("split", "split_with_sizes", "unsafe_split"), _split),
+    **dict.fromkeys(("clone", "_to_copy"), _copy),
+    **dict.fromkeys(("alias", "lift_fresh"), lambda _, value: value),
     "detach": _detach, "copy": _copied_into,
     "cat": lambda low, values, axis=0: joined(low, values, axis), "stack": _stack,
     "glu": _glu, "flip": _moved(Tensor.flip), "roll": _moved(Tensor.roll), "repeat": _repeat,
     "index": _index, "index_select": _index_select, "constant_pad_nd": _pad,
     **dict.fromkeys(("zeros", "zeros_like", "new_zeros"), _made(0.0)),
-    **dict.fromkeys(("empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided"), _made(0.0)),
+    **dict.fromkeys(("empty", "empty_like", "new_empty"), _made(0.0)),
     **dict.fromkeys(("ones", "ones_like", "new_ones"), _made(1.0)),
-    "full": lambda low, size, fill, **_: _full(low, fill),
-    **dict.fromkeys(("full_like", "new_full"), lambda low, like, *rest, **_: _full(low, rest[-1])),
+    "full": lambda low, _, fill, **__: _full(low, fill),
+    **dict.fromkeys(("full_like", "new_full"), lambda low, *rest, **_: _full(low, rest[-1])),
     "fill": _fill, "zero": _zero,
 }  # fmt: skip

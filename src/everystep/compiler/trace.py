@@ -14,6 +14,7 @@ from everystep.compiler.axes import Computed, Fixed, Value, computed, gather
 from everystep.compiler.ir import Graph, Leaf
 from everystep.compiler.lower import Lowering
 from everystep.compiler.trace_compare import check_same
+from everystep.compiler.trace_prepare import Prepare
 from everystep.compiler.trace_record import record
 from everystep.compiler.trace_refuse import TraceError, refusal
 
@@ -59,14 +60,14 @@ class Traced:
         graph: What one row goes through.
         shapes: The shape of each output without the batch axis.
         roots: What the graph, or what is prepared for it, reads.
-        prepare: ``{root: tensor}`` to ``{name: tensor}`` for every name that a View of the graph has; done by torch,
-            under autograd where that is on.
+        prepare: ``prepare({root: tensor}, dtype)`` gives ``{name: tensor}`` for every name that a View of the graph
+            has; done by torch, under autograd where that is on. The dtype is that of the step unless given.
     """
 
     graph: Graph
     shapes: Mapping[str, Shape]
     roots: Mapping[str, Root]
-    prepare: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+    prepare: Prepare
 
 
 def trace(call: StepCall, asked: Asked, roots: Mapping[str, Tensor]) -> Traced:
@@ -87,14 +88,14 @@ def trace(call: StepCall, asked: Asked, roots: Mapping[str, Tensor]) -> Traced:
     first, second = (_given(asked, count) for count in rows)
     kept = {**roots, **{f"{leaf.kind} {leaf.name}": value for leaf, value in first.items()}}
     kept_other = {**roots, **{f"{leaf.kind} {leaf.name}": value for leaf, value in second.items()}}
-    calls, result = record(lambda: _called(call, first, rows[0]), kept)
-    others, result_other = record(lambda: _called(call, second, rows[1]), kept_other)
+    calls, result = record(lambda: called(call, first, rows[0]), kept)
+    others, result_other = record(lambda: called(call, second, rows[1]), kept_other)
     check_same(calls, others, rows, (list(first.values()), list(second.values())))
     with torch.no_grad():
         lowering = Lowering(_known(first, asked, roots), rows, asked.dtype, TABLE)
         for one, other in zip(calls, others, strict=True):
             lowering.take(one, other)
-        return _finished(lowering, asked, result, result_other, roots)
+        return _finished(lowering, result, result_other, roots)
 
 
 def _two_primes(asked: Asked, roots: Mapping[str, Tensor]) -> tuple[int, int]:
@@ -107,7 +108,8 @@ def _two_primes(asked: Asked, roots: Mapping[str, Tensor]) -> tuple[int, int]:
 
 
 def _given(asked: Asked, rows: int) -> dict[Leaf, Tensor]:
-    shapes = {Leaf("state", name): ((None, *shape), asked.dtype) for name, shape in asked.state.items()}
+    shapes: dict[Leaf, tuple[tuple[int | None, ...], torch.dtype]] = {}
+    shapes |= {Leaf("state", name): ((None, *shape), asked.dtype) for name, shape in asked.state.items()}
     shapes |= {Leaf("x", name): ((None, *shape), dtype) for name, (shape, dtype) in asked.x.items()}
     for name, shape in asked.context.items():
         shapes[Leaf("row", name)] = (shape if None in shape else (None, *shape), asked.dtype)
@@ -127,7 +129,8 @@ def _numbers(shape: tuple[int | None, ...], dtype: torch.dtype, rows: int, leaf:
     return torch.linspace(0.2, 0.8, max(size.numel(), 1), dtype=dtype)[: size.numel()].view(size)
 
 
-def _called(call: StepCall, given: Mapping[Leaf, Tensor], rows: int) -> dict[str, tuple[str, Tensor]]:
+def called(call: StepCall, given: Mapping[Leaf, Tensor], rows: int) -> dict[str, Tensor]:
+    """Take one step and give its outputs by name."""
     kinds: dict[str, dict[str, Tensor]] = {"state": {}, "x": {}, "row": {}}
     for leaf, value in given.items():
         kinds[leaf.kind][leaf.name] = value
@@ -149,7 +152,7 @@ def _known(given: Mapping[Leaf, Tensor], asked: Asked, roots: Mapping[str, Tenso
 
 
 def _finished(
-    low: Lowering, asked: Asked, result: Mapping[str, Tensor], other: Mapping[str, Tensor], roots: Mapping[str, Tensor]
+    low: Lowering, result: Mapping[str, Tensor], other: Mapping[str, Tensor], roots: Mapping[str, Tensor]
 ) -> Traced:
     if result.keys() != other.keys():
         raise TraceError("the step taps other names for another number of rows; use the same taps each time.")

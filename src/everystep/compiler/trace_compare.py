@@ -13,9 +13,9 @@ from everystep.compiler.trace_refuse import RUN_AS_IT_IS, TraceError, refusal
 
 # What takes sizes that count the rows; every other operation with a number that does is refused.
 _SIZED = {
-    "view", "_unsafe_view", "reshape", "expand", "zeros", "ones", "full", "new_zeros", "new_ones", "new_full", "empty",
-    "new_empty", "slice", "split", "split_with_sizes", "unsafe_split", "unsafe_split_with_sizes", "repeat",
-    "native_group_norm", "narrow", "as_strided", "empty_strided", "new_empty_strided", "_reshape_alias", "unflatten",
+    "view", "_unsafe_view", "expand", "zeros", "ones", "full", "new_zeros", "new_ones", "new_full", "empty",
+    "new_empty", "slice", "split", "split_with_sizes", "unsafe_split", "repeat",
+    "native_group_norm",
 }  # fmt: skip
 
 
@@ -25,7 +25,7 @@ def check_same(
     """Refuse a step that does something else for another number of rows; ``given`` are the leaves of both."""
     if len(first) != len(second):
         raise _differs(first[min(len(first), len(second)) - 1].where if first else "", rows)
-    numbers: tuple[dict[int, int], dict[int, int]] = tuple({id(t): i for i, t in enumerate(side)} for side in given)  # type: ignore
+    numbers: tuple[dict[int, int], dict[int, int]] = (_numbered(given[0]), _numbered(given[1]))
     for a, b in zip(first, second, strict=True):
         if a.op is not b.op or a.grad != b.grad or len(a.outs) != len(b.outs):
             raise _differs(a.where, rows)
@@ -38,6 +38,10 @@ def check_same(
         for ours, theirs in zip(a.outs, b.outs, strict=True):
             numbers[0][id(ours)], numbers[1][id(theirs)] = len(numbers[0]), len(numbers[1])
             _check_shapes(ours, theirs, rows, a)
+
+
+def _numbered(tensors: list[Tensor]) -> dict[int, int]:
+    return {id(tensor): number for number, tensor in enumerate(tensors)}
 
 
 def _same(a: Any, b: Any, numbers: tuple[dict[int, int], dict[int, int]], sized: bool) -> bool:
@@ -62,10 +66,8 @@ def _check_shapes(ours: Tensor, theirs: Tensor, rows: tuple[int, int], call: Cal
         raise _differs(call.where, rows)
     grown = [(a, b) for a, b in zip(ours.shape, theirs.shape, strict=True) if a != b]
     if len(grown) > 1 or any(a * rows[1] != b * rows[0] for a, b in grown):
-        raise refusal(
-            call.where, f"{call.name} gives {tuple(ours.shape)} for {rows[0]} rows and {tuple(theirs.shape)} for {rows[1]}",
-            f"one axis holds the batch, once, or {RUN_AS_IT_IS}",
-        )  # fmt: skip
+        shapes = f"{tuple(ours.shape)} for {rows[0]} rows and {tuple(theirs.shape)} for {rows[1]}"
+        raise refusal(call.where, f"{call.name} gives {shapes}", f"one axis holds the batch, once, or {RUN_AS_IT_IS}")
 
 
 def _differs(where: str, rows: tuple[int, int]) -> TraceError:

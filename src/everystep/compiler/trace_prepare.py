@@ -14,6 +14,7 @@ from everystep.compiler.ir import View
 from everystep.compiler.trace_record import Call, storage_of, written_arguments
 
 Step = Callable[[dict[int, Tensor]], None]
+Prepare = Callable[..., dict[str, Tensor]]  # ({root: tensor}, dtype) -> {name: tensor}
 End = Callable[[dict[int, Tensor]], Tensor]
 Place = tuple[tuple[int, ...], tuple[int, ...], int]  # shape, strides, offset
 
@@ -49,11 +50,11 @@ class Preparation:
         if store.root:
             self.direct[store.root] = store.origin
         name = store.root or self._name(id(store.origin), store, None)
-        offset = look.storage_offset() - store.origin.storage_offset()
+        offset = int(look.storage_offset()) - int(store.origin.storage_offset())
         return View(name, offset, look.stride(), tuple(look.shape))
 
     def _copy(self, store: Fixed, look: Tensor) -> str:
-        place = (tuple(look.shape), look.stride(), look.storage_offset() - store.origin.storage_offset())
+        place = (tuple(look.shape), look.stride(), int(look.storage_offset()) - int(store.origin.storage_offset()))
         return self._name((id(store.origin), place), store, place)
 
     def _name(self, key: Any, store: Fixed, place: Place | None) -> str:
@@ -62,22 +63,22 @@ class Preparation:
             self._wanted.append((self._names[key], store, place))
         return self._names[key]
 
-    def finished(self, roots: Mapping[str, Tensor]) -> Callable[[Mapping[str, Tensor]], dict[str, Tensor]]:
+    def finished(self, roots: Mapping[str, Tensor]) -> Prepare:
         """Give the function that prepares: roots by name in, the tensors that the graph looks at out."""
-        direct = tuple(self.direct)
+        direct, usual = tuple(self.direct), self.dtype
         if not self._wanted:
-            return lambda given: {name: given[name] for name in direct}
+            return lambda given, dtype=usual: {name: given[name] for name in direct}  # noqa: ARG005
         by_id = {id(value): name for name, value in roots.items()}
         calls = self._needed(by_id)
         made = by_id.keys() | {id(out) for call in calls for out in call.outs}
         steps = [_step(call, made) for call in calls]
-        ends = [_end(name, store, place, self.dtype, made) for name, store, place in self._wanted]
+        ends = [_end(name, store, place, made) for name, store, place in self._wanted]
 
-        def prepare(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        def prepare(given: Mapping[str, Tensor], dtype: torch.dtype = usual) -> dict[str, Tensor]:
             values = {key: given[name] for key, name in by_id.items()}
             for step in steps:
                 step(values)
-            return {name: given[name] for name in direct} | {name: end(values) for name, end in ends}
+            return {name: given[name] for name in direct} | {name: end(values).to(dtype) for name, end in ends}
 
         return prepare
 
@@ -164,7 +165,7 @@ def _filled(value: Any, values: dict[int, Tensor]) -> Any:
     return value.clone() if isinstance(value, Tensor) else value  # a later call may write to it
 
 
-def _end(name: str, store: Fixed, place: Place | None, dtype: torch.dtype, made: Collection[int]) -> tuple[str, End]:
+def _end(name: str, store: Fixed, place: Place | None, made: Collection[int]) -> tuple[str, End]:
     """Give what the graph looks at: a tensor as it is, or a copy of a part of it in order."""
     origin = _template(store.origin, made)
 
@@ -173,6 +174,6 @@ def _end(name: str, store: Fixed, place: Place | None, dtype: torch.dtype, made:
         if place is None:
             return value
         shape, strides, offset = place
-        return value.as_strided(shape, strides, value.storage_offset() + offset).to(dtype).contiguous()
+        return value.as_strided(shape, strides, value.storage_offset() + offset).contiguous()
 
     return name, end

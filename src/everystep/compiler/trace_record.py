@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -77,16 +78,11 @@ class Recorder(TorchDispatchMode):
 def record(step: Callable[[], Any], kept: Mapping[str, Tensor]) -> tuple[list[Call], Any]:
     """Run a step once and give its calls and its result.
 
-    Whether the caller trains or not, and whether it casts, changes nothing: only what the step itself switches off is off.
+    Whether the caller trains or not, and whether it casts, changes nothing: only what the step switches off is off.
     """
     recorder = Recorder(kept)
     try:
-        with (
-            torch.inference_mode(mode=False),
-            torch.enable_grad(),
-            torch.autocast("cpu", enabled=False),
-            recorder,
-        ):
+        with undisturbed(), recorder:
             return recorder.calls, step()
     except TraceError:
         raise
@@ -95,6 +91,13 @@ def record(step: Callable[[], Any], kept: Mapping[str, Tensor]) -> tuple[list[Ca
             f"the step raised {type(error).__name__} when it was tried on a few rows: {error} "
             'If it works on your batch, engine="reference" runs it as it is.'
         ) from error
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Autograd on, casting off, whatever the caller has switched."""
+    with torch.inference_mode(mode=False), torch.enable_grad(), torch.autocast("cpu", enabled=False):
+        yield
 
 
 def storage_of(value: Tensor) -> int:

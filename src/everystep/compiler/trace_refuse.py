@@ -115,6 +115,6 @@ def unknown_tensor(where: str, name: str, value: Tensor) -> TraceError:
     """Make the error for a tensor of unknown origin."""
     return refusal(
         where,
-        f"{name} uses a tensor of shape {tuple(value.shape)} that is neither a parameter or buffer of the cell nor made in the step",
+        f"{name} uses a tensor of shape {tuple(value.shape)} that is neither the cell's nor made in the step",
         f"register it as a buffer, or {RUN_AS_IT_IS}",
     )

@@ -1,0 +1,153 @@
+"""Hold a lowered step against autograd of the step itself, once for each compile.
+
+A trace alone can be silently wrong: what runs without autograd, or in an autograd function of the user's own, shows it
+only its values. So the graph has to give the step's own values and gradients over a few steps from a random state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from everystep.compiler.guards import roots_of
+from everystep.compiler.interpret import interpret
+from everystep.compiler.ir import Leaf
+from everystep.compiler.trace import Asked, StepCall, Traced, called
+from everystep.compiler.trace_record import undisturbed
+from everystep.compiler.trace_refuse import TraceError
+
+STEPS = 3
+ROWS = (2, 5)
+# Relative to the largest value. Both sides sum the same numbers in another order; torch's own derivatives of some
+# functions hold a constant in float32, which costs 1e-8. What a step hides changes the first digit.
+TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-3}
+
+Values = dict[str, Tensor]
+Run = Callable[[Mapping[Leaf, Tensor]], Values]  # one step: leaves in, outputs by name out
+
+
+def hold(traced: Traced, asked: Asked, step: Any, make_call: Callable[[Any], StepCall]) -> None:
+    """Refuse a trace that is not the step.
+
+    Nothing of the step changes: not its buffers, no ``.grad``, no random numbers are drawn.
+
+    Args:
+        traced: The trace of ``make_call(step)``.
+        asked: What it was traced for.
+        step: The cell or function.
+        make_call: Makes what :func:`~everystep.compiler.trace.trace` takes of a cell or function; it is given a copy
+            of the cell in float64 where there can be one.
+
+    Raises:
+        TraceError: A value or a gradient differs; the message names the first one.
+    """
+    with undisturbed():
+        copy, dtype = _in_float64(step, asked.dtype)
+        try:
+            _compare(traced, asked, make_call(copy), roots_of(copy), dtype)
+        except TraceError:
+            raise
+        except Exception as error:
+            if dtype == asked.dtype:
+                raise TraceError(f"autograd of the step raised {type(error).__name__}: {error}") from error
+            _compare(traced, asked, make_call(step), roots_of(step), asked.dtype)
+
+
+def _in_float64(step: Any, dtype: torch.dtype) -> tuple[Any, torch.dtype]:
+    if dtype == torch.float64 or not isinstance(step, nn.Module):
+        floating = {value.dtype for value in roots_of(step).values() if value.is_floating_point()}
+        return step, torch.float64 if floating <= {torch.float64} else dtype
+    try:
+        return deepcopy(step).double(), torch.float64
+    except Exception:  # noqa: BLE001 (a module that can't be copied is run as it is)
+        return step, dtype
+
+
+def _compare(traced: Traced, asked: Asked, call: StepCall, roots: Mapping[str, Tensor], dtype: torch.dtype) -> None:
+    trained = {name: value for name, value in roots.items() if value.requires_grad}
+    prepared = traced.prepare(roots, dtype)
+
+    def ours(leaves: Mapping[Leaf, Tensor]) -> Values:
+        flat = {leaf: _flat(leaf, value, asked) for leaf, value in leaves.items()}
+        found = interpret(traced.graph, flat, prepared)
+        return {name: value.reshape(len(value), *traced.shapes[name]) for name, value in found.items()}
+
+    def theirs(leaves: Mapping[Leaf, Tensor]) -> Values:
+        return called(call, leaves, len(next(v for k, v in leaves.items() if k.kind != "row")))
+
+    for number, rows in enumerate(ROWS):
+        given = _random(asked, rows, dtype, number)
+        pairs = zip(_outcome(ours, given, trained), _outcome(theirs, given, trained), strict=True)
+        for (name, found), (_, right) in pairs:
+            _check(name, found, right, TOLERANCE.get(dtype, TOLERANCE[torch.float32]))
+
+
+def _check(name: str, found: Tensor, right: Tensor, tolerance: float) -> None:
+    found, right = found.to(torch.float64), right.to(torch.float64)
+    same = found.shape == right.shape
+    scale = max(1.0, float(right.nan_to_num(0, 0, 0).abs().max())) if right.numel() else 1.0
+    if same and torch.allclose(found, right, rtol=0, atol=tolerance * scale, equal_nan=True):
+        return
+    raise TraceError(
+        f"the traced step differs from the step itself in {name}: it hides something from the trace (no_grad, "
+        'detach, .data, a custom autograd function, a value kept between calls); engine="reference" runs it as it is.'
+    )
+
+
+def _outcome(run: Run, given: list[dict[Leaf, Tensor]], trained: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """The outputs of every step, then the gradient of one uneven sum of them with respect to everything."""
+    state = {leaf: value for leaf, value in given[0].items() if leaf.kind != "x"}
+    total = torch.zeros((), dtype=torch.float64)
+    for t, leaves in enumerate(given):
+        found = run(state | {leaf: value for leaf, value in leaves.items() if leaf.kind == "x"})
+        for name, value in found.items():
+            yield f"{shown(name)} of step {t + 1}", value.detach()
+            if value.is_floating_point():
+                total = total + (value * _uneven(value)).sum()
+        state |= {Leaf("state", n.removeprefix("state:")): v for n, v in found.items() if n.startswith("state:")}
+    leaves = {f"{leaf.kind} {leaf.name}, step {t + 1}": v for t, at in enumerate(given) for leaf, v in at.items()}
+    wanted = {name: value for name, value in (leaves | dict(trained)).items() if value.requires_grad}
+    found = _gradients(total, list(wanted.values()))
+    for (name, value), gradient in zip(wanted.items(), found, strict=True):
+        yield f"the gradient of {name}", torch.zeros_like(value) if gradient is None else gradient
+
+
+def _gradients(total: Tensor, wanted: list[Tensor]) -> tuple[Tensor | None, ...]:
+    if not (total.requires_grad and wanted):
+        return (None,) * len(wanted)
+    return torch.autograd.grad(total, wanted, allow_unused=True)
+
+
+def shown(output: str) -> str:
+    """An output's name as a person reads it: ``state h`` for ``state:h``."""
+    return output.replace(":", " ")
+
+
+def _uneven(value: Tensor) -> Tensor:
+    return torch.cos(torch.arange(value.numel(), dtype=torch.float64)).reshape(value.shape)
+
+
+def _random(asked: Asked, rows: int, dtype: torch.dtype, number: int) -> list[dict[Leaf, Tensor]]:
+    """Leaves for every step: state and context at the first one alone. Positive for the second number of rows."""
+    generator = torch.Generator().manual_seed(number)
+
+    def made(shape: tuple[int | None, ...], kind: torch.dtype) -> Tensor:
+        size = [rows if n is None else n for n in shape]
+        if kind == torch.bool:
+            return torch.rand(size, generator=generator) < 0.5
+        draw = torch.rand if number else torch.randn
+        return draw(size, generator=generator, dtype=torch.float64).to(dtype).requires_grad_()
+
+    steps = [{Leaf("x", n): made((None, *s), k) for n, (s, k) in asked.x.items()} for _ in range(STEPS)]
+    steps[0] |= {Leaf("state", n): made((None, *s), dtype) for n, s in asked.state.items()}
+    steps[0] |= {Leaf("row", n): made(s if None in s else (None, *s), dtype) for n, s in asked.context.items()}
+    return steps
+
+
+def _flat(leaf: Leaf, value: Tensor, asked: Asked) -> Tensor:
+    shape = asked.context.get(leaf.name, ()) if leaf.kind == "row" else ()
+    return value.movedim(shape.index(None) if None in shape else 0, 0).flatten(1)

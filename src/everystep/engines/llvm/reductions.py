@@ -17,7 +17,6 @@ from llvmlite import ir
 from everystep.compiler.ir import View
 from everystep.engines.llvm.outer_products import PANEL, Scratch, add_tile, local, tile_sum
 from everystep.engines.llvm.products import least, made_once, most_rows, most_slots
-from everystep.engines.llvm.sharing import overlaps
 from everystep.engines.llvm.vectors import Value, Vectors
 
 SPAN = 1024  # rows in one chain: short enough that rounding errors stay small
@@ -66,6 +65,16 @@ def height_of(numbers: int, across: int, group: int) -> int:
     while numbers > down * HIGHEST or (across * down < SHARES and numbers >= 2 * down * LOWEST):
         down *= 2
     return max(1, -(-numbers // (down * group))) * group
+
+
+def overlaps(view: View) -> bool:
+    """Tell whether elements of a view may share memory with one another; never no where they do."""
+    reach = 0
+    for stride, size in sorted((abs(stride), size) for stride, size in zip(view.strides, view.shape, strict=True)):
+        if size > 1 and stride <= reach:
+            return True
+        reach += stride * (size - 1)
+    return False
 
 
 def reduction_tiles(vectors: Vectors, view: View) -> int:

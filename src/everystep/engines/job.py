@@ -34,6 +34,7 @@ class Job:
     forced: Mapping[str, Forced] = field(default_factory=dict)
     reverse: bool = False
     record: tuple[str, ...] | str = ()  # names, or "all"
+    recompute: str | None = None  # "segments": keep little for the way back, and compute it again
 
     @property
     def is_empty(self) -> bool:

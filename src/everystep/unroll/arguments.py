@@ -11,7 +11,7 @@ from torch import Tensor
 from everystep.cell import Cell, PartSize, part_shape
 from everystep.engines import Forced
 from everystep.engines.stepping import dtype_name, part_names, streams_of
-from everystep.errors import ArgumentError, DeviceError, DTypeError, ShapeError, StateError, counted
+from everystep.errors import ArgumentError, DeviceError, DTypeError, ShapeError, StateError, unknown, counted
 
 
 def check_cell(caller: str, cell: Any) -> None:
@@ -233,3 +233,10 @@ def _as_tensor(who: str, lengths: Any) -> Tensor:
         return torch.as_tensor(list(lengths))
     except (TypeError, ValueError, RuntimeError) as error:
         raise DTypeError(f"{who}: lengths is {lengths!r}; expected whole numbers (batch,).") from error
+
+
+def recomputed(who: str, recompute: Any) -> str | None:
+    """Check how the backward pass gets what it needs."""
+    if recompute not in (None, "segments"):
+        raise unknown(who, "recompute", recompute, ["segments"])
+    return recompute

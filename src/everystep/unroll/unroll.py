@@ -56,6 +56,7 @@ def unroll(
     forced: Mapping[str, tuple[Tensor, Tensor]] | None = None,
     reverse: bool = False,
     record: Iterable[str] | str = (),
+    recompute: str | None = None,
     engine: str = "auto",
 ) -> Unrolled[Any]:
     r"""Run a cell over a sequence: the same step, the same parameters, at every t.
@@ -80,6 +81,8 @@ def unroll(
         reverse: Run from the last step to the first; a ragged batch is reversed within each length.
             Everything stays indexed by the time of x.
         record: Names of taps and state parts to return, or ``"all"``.
+        recompute: ``"segments"`` keeps about the square root of T states for the backward pass and computes the rest
+            again: memory for a long sequence, for a third more time. The reference loop keeps everything all the same.
         engine: ``"auto"``, or an engine by name: ``"llvm"`` (compiled) or ``"reference"`` (the plain loop).
 
     Returns:
@@ -106,7 +109,7 @@ def unroll(
     check_engine("unroll", engine)
     job = prepare(
         cell, x, state, context=context, lengths=lengths, mask=mask, resets=resets, forced=forced,
-        reverse=reverse, record=record,
+        reverse=reverse, record=record, recompute=recompute,
     )  # fmt: skip
     answer, ran, why = run_on(engine, job)
     return Unrolled(answer.y, job.step.assemble(answer.state), answer.record, ran, why)
@@ -124,6 +127,7 @@ def prepare(
     forced: Any,
     reverse: bool,
     record: Any,
+    recompute: Any = None,
 ) -> Job:
     """Check the arguments of :func:`unroll` and fill in every default."""
     who = name_of(cell)
@@ -146,6 +150,7 @@ def prepare(
         forced=_forced(who, stepper, _parts(state), forced, steps),
         reverse=reverse,
         record=arguments.recorded(who, record),
+        recompute=arguments.recomputed(who, recompute),
     )
 
 

@@ -22,6 +22,7 @@ class Call(NamedTuple):
     state: tuple[str, ...]
     rows: tuple[str, ...]
     roots: tuple[str, ...]
+    operation: type[torch.autograd.Function]
 
     def given(self, tensors: tuple[Tensor, ...]) -> Given:
         """Name the tensors."""
@@ -45,7 +46,7 @@ def launch(call: Call, tensors: tuple[Tensor, ...]) -> tuple[dict[str, Tensor], 
     """
     passes = call.passes
     if torch.is_grad_enabled() and any(value.requires_grad for value in tensors):
-        found = _Unrolled.apply(call, *tensors)
+        found = call.operation.apply(call, *tensors)
         outputs = dict(zip(passes.outputs, found, strict=False))
         return outputs, dict(zip(passes.parts, found[len(outputs) :], strict=True))
     given = call.given(tensors)
@@ -53,7 +54,7 @@ def launch(call: Call, tensors: tuple[Tensor, ...]) -> tuple[dict[str, Tensor], 
     return {name: stored[name] for name in passes.outputs}, last
 
 
-class _Unrolled(torch.autograd.Function):
+class Whole(torch.autograd.Function):
     """Forward with what the way back needs kept; the way back compiled too, unless it is differentiated itself."""
 
     @staticmethod
@@ -71,7 +72,7 @@ class _Unrolled(torch.autograd.Function):
         saved = ctx.saved_tensors
         tensors, kept = saved[: ctx.count], saved[ctx.count :]
         if torch.is_grad_enabled() or not is_plain((*tensors, *gradients)):
-            return (None, *_differentiably(call, tensors, gradients))
+            return (None, *differentiably(call, tensors, gradients))
         stored = dict(zip(ctx.names, kept, strict=True))
         passes = call.passes
         outputs = len(passes.outputs)
@@ -81,7 +82,7 @@ class _Unrolled(torch.autograd.Function):
         return (None, *call.gradients(found, tensors))
 
 
-def _differentiably(call: Call, tensors: tuple[Tensor, ...], gradients: tuple[Tensor, ...]) -> list[Tensor | None]:
+def differentiably(call: Call, tensors: tuple[Tensor, ...], gradients: tuple[Tensor, ...]) -> list[Tensor | None]:
     """The gradients by torch's own operations, so that they can be differentiated again."""
     with torch.enable_grad():
         stored, last = slowly(call.passes.graph, call.span, call.given(tensors))

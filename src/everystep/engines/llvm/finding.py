@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
+from everystep.compiler.agree import hold
 from everystep.compiler.guards import Guard
-from everystep.compiler.trace import Asked, trace
+from everystep.compiler.trace import Asked, StepCall, trace
 from everystep.engines.job import Job
 from everystep.engines.llvm.lowered import Lowered
 from everystep.engines.stepping import Parts, Stepper, streams_of
@@ -27,6 +29,12 @@ class Found(NamedTuple):
     context: dict[str, Tensor]
 
 
+class _Entry(NamedTuple):
+    guard: Guard
+    lowered: dict[object, Lowered | EngineError]  # by what was asked
+
+
+_entries: WeakKeyDictionary[Any, _Entry] = WeakKeyDictionary()
 _lowered: OrderedDict[object, Lowered | EngineError] = OrderedDict()
 
 
@@ -36,24 +44,45 @@ def find(job: Job) -> Found:
     Raises:
         EngineError: The step can't be compiled.
     """
-    guard = Guard(job.step.cell)
+    entry = _entry(job.step.cell)
     context = _context_tensors(job)
     asked = _asked(job, context)
-    key = (guard.key(), asked_key(asked))
-    if key not in _lowered:
-        _lowered[key] = _traced(job, guard, asked)
-        while len(_lowered) > REMEMBERED:
-            _lowered.popitem(last=False)
-    lowered = _lowered[key]
+    key = asked_key(asked)
+    lowered = entry.lowered.get(key)
+    if lowered is None:
+        lowered = entry.lowered[key] = _remembered(job, entry.guard, asked, key)
     if isinstance(lowered, EngineError):
         raise lowered
-    roots = lowered.prepare(guard.roots())
-    return Found(lowered, roots, context)
+    return Found(lowered, lowered.prepare(entry.guard.roots()), context)
+
+
+def _entry(step: Any) -> _Entry:
+    """What is known of a step, as long as nothing that it reads has changed."""
+    try:
+        entry = _entries.get(step)
+    except TypeError:  # neither hashed nor referred to weakly, a partial for instance
+        return _Entry(Guard(step), {})
+    if entry is None or not entry.guard.holds():
+        entry = _entries[step] = _Entry(Guard(step), {})
+    return entry
+
+
+def _remembered(job: Job, guard: Guard, asked: Asked, key: object) -> Lowered | EngineError:
+    """Find the trace of any step that is the same, or trace this one."""
+    whole = (guard.key(), key)
+    if whole not in _lowered:
+        _lowered[whole] = _traced(job, guard, asked)
+        while len(_lowered) > REMEMBERED:
+            _lowered.popitem(last=False)
+    _lowered.move_to_end(whole)
+    return _lowered[whole]
 
 
 def _traced(job: Job, guard: Guard, asked: Asked) -> Lowered | EngineError:
+    step = job.step.cell
     try:
-        traced = trace(_call(job), asked, guard.roots())
+        traced = trace(_call(job, step), asked, guard.roots())
+        hold(traced, asked, step, lambda other: _call(job, other))
     except EngineError as refusal:
         return refusal
     return Lowered(job.step.who, traced, job.step.part_names, asked.dtype)
@@ -94,13 +123,13 @@ def _context_tensors(job: Job) -> dict[str, Tensor]:
     return found
 
 
-def _call(job: Job) -> Any:
-    """The step as the tracer calls it."""
+def _call(job: Job, cell: Any) -> StepCall:
+    """The step, or a copy of it, as the tracer calls it."""
     step = job.step
 
     def call(parts: Parts, streams: dict[str, Tensor], context: dict[str, Tensor], _rows: int) -> Any:
         x = streams["x"] if isinstance(job.x, Tensor) else type(job.x)(**streams)
         given = None if step.context is None else type(step.context)(**context)
-        return Stepper(step.cell, step.assemble(parts), given).heard(parts, x)
+        return Stepper(cell, step.assemble(parts), given).heard(parts, x)
 
     return call

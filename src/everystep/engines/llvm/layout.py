@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from everystep.compiler.ir import View
 from everystep.compiler.plan import Place, Plan
-from everystep.engines.llvm.panels import panels_of
+from everystep.engines.llvm.panels import most_slots, panels_of
+from everystep.engines.llvm.target import Target
 
 NUMBERS = (
     "steps",  # of the sequence
@@ -32,14 +33,15 @@ class Layout:
 
     Args:
         plan: What will run.
-        width: Lanes of a vector.
+        target: What it will run on.
+        dtype: float32 or float64.
         backward: Whether steps are taken from the last to the first.
     """
 
-    def __init__(self, plan: Plan, width: int, *, backward: bool) -> None:
-        self.width = width
+    def __init__(self, plan: Plan, target: Target, dtype: str, *, backward: bool) -> None:
+        self.width = target.width(dtype)
         self.places = plan.places()
-        self.arranged = {sweep: panels_of(sweep, width) for sweep in plan.sweeps}
+        self.arranged = {sweep: panels_of(sweep, self.width, most_slots(target.registers)) for sweep in plan.sweeps}
         self.panels = [panel for panels in self.arranged.values() for panel in panels.panels]
         self.roots = _roots(plan)
         self.gradients = sorted({Gradient(one.view.root, one.copy) for one in plan.reductions})

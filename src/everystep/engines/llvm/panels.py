@@ -9,7 +9,10 @@ from everystep.compiler import ir
 from everystep.compiler.ir import Node, View
 from everystep.compiler.plan import Spot, Sweep
 
-MOST_SLOTS = 4  # vectors of weights that one product takes at a time
+
+def most_slots(registers: int) -> int:
+    """Count the vectors of weights that one product takes at a time: as many sums of each fit, six rows and more."""
+    return registers // 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +42,7 @@ class Panels(NamedTuple):
     panels: tuple[Panel, ...]  # in the order in which they are added
 
 
-def panels_of(sweep: Sweep, width: int) -> Panels:
+def panels_of(sweep: Sweep, width: int, most: int) -> Panels:
     """Arrange the products of a sweep: sums that multiply the same value stand side by side."""
     sums = [node for node in sweep.nodes if node.op == "affine"]
     if not sums:
@@ -50,14 +53,13 @@ def panels_of(sweep: Sweep, width: int) -> Panels:
         factors = {node: _factors(node, sweep, node) for node in sums}
         order = [factor for own in factors.values() for factor, _ in own]
     sums.sort(key=lambda node: _membership(factors[node], order))
-    columns = _columns(len(sums), -(-sweep.size // width))
-    runs = [run for factor in order for run in _runs(factor, [dict(factors[node]).get(factor) for node in sums], columns)]
+    columns = _columns(max(1, most // len(sums)), -(-sweep.size // width))
+    runs = [run for factor in order for run in _runs(factor, [dict(factors[node]).get(factor) for node in sums], columns, most)]
     return Panels(tuple(sums), columns, tuple(runs))
 
 
-def _columns(sums: int, vectors: int) -> int:
+def _columns(most: int, vectors: int) -> int:
     """How many neighbouring vectors of each sum make a tile: few are wasted at the end, many share a row's number."""
-    most = max(1, MOST_SLOTS // sums)
     waste = {columns: -(-vectors // columns) * columns / vectors * (1 + 0.1 / columns) for columns in range(1, most + 1)}
     return min(waste, key=lambda columns: waste[columns])
 
@@ -115,9 +117,9 @@ def _membership(factors: Factors, order: list[_Factor]) -> tuple[bool, ...]:
     return tuple(factor in own for factor in reversed(order))
 
 
-def _runs(factor: _Factor, views: list[View | None], columns: int) -> list[Panel]:
+def _runs(factor: _Factor, views: list[View | None], columns: int, most: int) -> list[Panel]:
     """Take the neighbouring sums that multiply a value together, as many as a product takes at a time."""
-    most = max(1, MOST_SLOTS // columns)
+    most = max(1, most // columns)
     panels: list[Panel] = []
     run: list[View] = []
     for n, view in enumerate([*views, None]):

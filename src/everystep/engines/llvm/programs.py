@@ -59,7 +59,7 @@ class Program:
         self.plan, self.dtype, self.backward = plan, dtype, backward
         self._type = str(dtype).removeprefix("torch.")
         target = host()
-        self.layout = Layout(plan, target.width(self._type), backward=backward)
+        self.layout = Layout(plan, target, self._type, backward=backward)
         key = f"{self._type} {'backward' if backward else 'forward'}\n{described(plan)}"
 
         def make():  # noqa: ANN202

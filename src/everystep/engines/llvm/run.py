@@ -8,13 +8,16 @@ from torch import Tensor
 
 from everystep.compiler.ir import Leaf
 from everystep.engines.job import Answer, Job
-from everystep.engines.llvm.autograd import Call, launch
+from everystep.engines.llvm.autograd import Call, Whole, launch
 from everystep.engines.llvm.finding import Found, find
 from everystep.engines.llvm.packed import Packed, pack
 from everystep.engines.llvm.plainness import why_not_plain
 from everystep.engines.llvm.programs import Span
+from everystep.engines.llvm.segments import Segmented
 from everystep.engines.stepping import Parts, streams_of
 from everystep.errors import EngineError
+
+OPERATIONS = {None: Whole, "segments": Segmented}
 
 
 def run(job: Job) -> Answer:
@@ -61,7 +64,7 @@ class _Launch:
         forced = tuple(self.job.forced)
         passes = self.lowered.passes(self.recorded, self.job.resets is not None, forced, wanted, wanted_roots)
         span = self.packed.span if self.packed else Span(self.steps, self.rows, self.job.reverse)
-        call = Call(passes, span, tuple(time), tuple(state), tuple(rows), tuple(roots))
+        call = Call(passes, span, tuple(time), tuple(state), tuple(rows), tuple(roots), OPERATIONS[self.job.recompute])
         outputs, last = launch(call, tensors)
         record = {name: self._output(name, outputs[f"record:{name}"]) for name in self.recorded}
         return Answer(self._output("y", outputs["y"]), self._last(last), record)

@@ -21,6 +21,7 @@ from everystep.engines.llvm.products import most_rows, product, single_row
 from everystep.engines.llvm.vectors import Value, Vectors
 
 TILES_OF_ONE_ROW = 4
+MOST_ROWS = 8  # more gain little, and every number of rows is a function of its own
 
 
 @dataclass
@@ -84,7 +85,7 @@ class SweepEmitter:
                     build.call(block, [self.context, first, tile, build.sub(last, first), number(1), number(0)])
 
     def _most(self) -> int:
-        return min(most_rows(self.v, panel.slots) for panel in self.panels)
+        return min(MOST_ROWS, *(most_rows(self.v, panel.slots) for panel in self.panels))
 
     def _lines_of_one_row(self) -> int:
         return min(TILES_OF_ONE_ROW, self._most(), tile_count(self.sweep.size, self.columns, self.width))

@@ -47,14 +47,21 @@ def hold(traced: Traced, asked: Asked, step: Any, make_call: Callable[[Any], Ste
     """
     with undisturbed():
         copy, dtype = _in_float64(step, asked.dtype)
+        if dtype != asked.dtype:
+            try:
+                _compare(traced, asked, make_call(copy), roots_of(copy), dtype)
+            except TraceError:
+                raise
+            except Exception:  # noqa: BLE001 (a step may insist on its dtype: it is held in that one)
+                copy = step
+            else:
+                return
         try:
-            _compare(traced, asked, make_call(copy), roots_of(copy), dtype)
+            _compare(traced, asked, make_call(copy), roots_of(copy), asked.dtype)
         except TraceError:
             raise
         except Exception as error:
-            if dtype == asked.dtype:
-                raise TraceError(f"autograd of the step raised {type(error).__name__}: {error}") from error
-            _compare(traced, asked, make_call(step), roots_of(step), asked.dtype)
+            raise TraceError(f"autograd of the step raised {type(error).__name__}: {error}") from error
 
 
 def _in_float64(step: Any, dtype: torch.dtype) -> tuple[Any, torch.dtype]:
@@ -69,11 +76,10 @@ def _in_float64(step: Any, dtype: torch.dtype) -> tuple[Any, torch.dtype]:
 
 def _compare(traced: Traced, asked: Asked, call: StepCall, roots: Mapping[str, Tensor], dtype: torch.dtype) -> None:
     trained = {name: value for name, value in roots.items() if value.requires_grad}
-    prepared = traced.prepare(roots, dtype)
 
     def ours(leaves: Mapping[Leaf, Tensor]) -> Values:
         flat = {leaf: _flat(leaf, value, asked) for leaf, value in leaves.items()}
-        found = interpret(traced.graph, flat, prepared)
+        found = interpret(traced.graph, flat, traced.prepare(roots, dtype))
         return {name: value.reshape(len(value), *traced.shapes[name]) for name, value in found.items()}
 
     def theirs(leaves: Mapping[Leaf, Tensor]) -> Values:

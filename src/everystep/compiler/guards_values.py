@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
+import sysconfig
 from collections.abc import Mapping
 from enum import Enum
-from functools import partial
-from types import FunctionType, MethodType, ModuleType
+from functools import cache, partial
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None))
-_LIBRARIES = {"torch", "numpy", "everystep", "builtins", *sys.stdlib_module_names} - {"__main__"}
+_PYTHON = sysconfig.get_path("stdlib")
 
 
 class Identity:
@@ -31,8 +32,20 @@ class Identity:
 
 def is_library(value: Any) -> bool:
     """Whether a function, class or module belongs to torch, to this package or to Python itself."""
-    name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-    return isinstance(name, str) and name.partition(".")[0] in _LIBRARIES
+    if isinstance(value, ModuleType):
+        return _is_library(value.__name__.partition(".")[0])
+    if not isinstance(value, (type, FunctionType, BuiltinFunctionType)):
+        return False
+    return _is_library((value.__module__ or "builtins").partition(".")[0])
+
+
+@cache
+def _is_library(name: str) -> bool:
+    """By name, and for the many names of Python's own modules by file: a user's may be called test or code."""
+    if name not in sys.stdlib_module_names:
+        return name in {"torch", "numpy", "everystep"}
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return name != "__main__" and (file is None or file.startswith(_PYTHON))
 
 
 def snapshot(value: Any) -> Any:

@@ -201,7 +201,8 @@ def _largest_and_place(low: Lowering, _: Value, *axes: Any, **__: Any) -> Value:
 
 
 ROWS: dict[str, Callable[..., Any]] = {
-    "sum": _sum, "mean": _mean, "amax": _largest, "amin": _smallest, "max": _largest_and_place, "min": _largest_and_place,
+    "sum": _sum, "mean": _mean, "amax": _largest, "amin": _smallest,
+    "max": _largest_and_place, "min": _largest_and_place,
     "var": _variance, "std": _deviation, "linalg_vector_norm": _norm,
     **dict.fromkeys(("_softmax", "_safe_softmax"), _softmax),
     "_log_softmax": _log_softmax, "logsumexp": _log_sum_exp,

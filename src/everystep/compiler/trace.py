@@ -15,7 +15,7 @@ from everystep.compiler.ir import Graph, Leaf
 from everystep.compiler.lower import Lowering
 from everystep.compiler.trace_compare import check_same
 from everystep.compiler.trace_prepare import Prepare
-from everystep.compiler.trace_record import record
+from everystep.compiler.trace_record import record, undisturbed
 from everystep.compiler.trace_refuse import TraceError, refusal
 
 __all__ = ["Asked", "Root", "TraceError", "Traced", "trace"]
@@ -84,18 +84,27 @@ def trace(call: StepCall, asked: Asked, roots: Mapping[str, Tensor]) -> Traced:
     Raises:
         TraceError: The step can't be compiled.
     """
-    rows = _two_primes(asked, roots)
+    with undisturbed():
+        return _traced(call, asked, roots, _two_primes(asked, roots))
+
+
+def _traced(call: StepCall, asked: Asked, roots: Mapping[str, Tensor], rows: tuple[int, int]) -> Traced:
     first, second = (_given(asked, count) for count in rows)
-    kept = {**roots, **{f"{leaf.kind} {leaf.name}": value for leaf, value in first.items()}}
-    kept_other = {**roots, **{f"{leaf.kind} {leaf.name}": value for leaf, value in second.items()}}
-    calls, result = record(lambda: called(call, first, rows[0]), kept)
-    others, result_other = record(lambda: called(call, second, rows[1]), kept_other)
+    calls, result = record(lambda: called(call, first, rows[0]), _kept(first, roots))
+    others, other = record(lambda: called(call, second, rows[1]), _kept(second, roots))
     check_same(calls, others, rows, (list(first.values()), list(second.values())))
     with torch.no_grad():
         lowering = Lowering(_known(first, asked, roots), rows, asked.dtype, TABLE)
-        for one, other in zip(calls, others, strict=True):
-            lowering.take(one, other)
-        return _finished(lowering, result, result_other, roots)
+        for one, same in zip(calls, others, strict=True):
+            lowering.take(one, same)
+        return _finished(lowering, result, other, roots)
+
+
+def _kept(given: Mapping[Leaf, Tensor], roots: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What the step may not write to, as it is told."""
+    forms = {"state": "the state's {}", "x": "x.{}", "row": "context.{}"}
+    told = {forms[leaf.kind].format(leaf.name).replace("x.x", "x"): value for leaf, value in given.items()}
+    return {**roots, **told}
 
 
 def _two_primes(asked: Asked, roots: Mapping[str, Tensor]) -> tuple[int, int]:

@@ -76,13 +76,10 @@ class Recorder(TorchDispatchMode):
 
 
 def record(step: Callable[[], Any], kept: Mapping[str, Tensor]) -> tuple[list[Call], Any]:
-    """Run a step once and give its calls and its result.
-
-    Whether the caller trains or not, and whether it casts, changes nothing: only what the step switches off is off.
-    """
+    """Run a step once and give its calls and its result; what it may not write to is given by name."""
     recorder = Recorder(kept)
     try:
-        with undisturbed(), recorder:
+        with recorder:
             return recorder.calls, step()
     except TraceError:
         raise

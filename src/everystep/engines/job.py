@@ -9,6 +9,11 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from everystep.engines.stepping import Parts, Stepper, streams_of
+from everystep.errors import EngineError
+
+
+class NothingToRunError(EngineError):
+    """There is no step to take: the plain loop alone says what comes out of it."""
 
 
 class Forced(NamedTuple):
@@ -35,12 +40,6 @@ class Job:
     reverse: bool = False
     record: tuple[str, ...] | str = ()  # names, or "all"
     recompute: str | None = None  # "segments": keep little for the way back, and compute it again
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is no step at all, or no row to take it."""
-        first = next(iter(streams_of(self.x).values()))
-        return first.shape[0] == 0 or first.shape[1] == 0
 
 
 class Answer(NamedTuple):

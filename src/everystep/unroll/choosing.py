@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from importlib.util import find_spec
 from typing import NamedTuple
 
-from everystep.engines import Answer, Job, reference
+from everystep.engines import Answer, Job, NothingToRunError, reference
 from everystep.errors import EngineError, FallbackWarning, unknown
 
 
@@ -99,20 +99,21 @@ def run_on(engine: str, job: Job) -> Ran:
     engine = _default.get() if engine == "auto" else engine
     if engine != "auto":
         return Ran(_named(engine, job), engine, f'engine="{engine}" was asked for')
-    if job.is_empty:
-        return Ran(reference.run(job), "reference", "there is no step to take")
     try:
         return Ran(ENGINES[FASTEST](job), FASTEST, "it is the fastest engine here")
+    except NothingToRunError as nothing:
+        return Ran(reference.run(job), "reference", str(nothing))
     except (EngineError, ImportError) as error:
-        _warn_once(job.step.who, str(error))
-        return Ran(reference.run(job), "reference", str(error))
+        ran = Ran(reference.run(job), "reference", str(error))  # a step that is wrong is refused here, in its own words
+        _warn_once(job.step.who, ran.why)
+        return ran
 
 
 def _named(engine: str, job: Job) -> Answer:
-    if job.is_empty and engine != "reference":
-        return reference.run(job)
     try:
         return ENGINES[engine](job)
+    except NothingToRunError:
+        return reference.run(job)
     except EngineError as error:
         raise EngineError(f'{job.step.who}: engine "{engine}" can\'t serve this call: {error}') from error
 

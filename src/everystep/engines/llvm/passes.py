@@ -117,7 +117,8 @@ class Passes:
         if holder is None:
             last = pairs[part][lengths & 1, torch.arange(span.rows)]
         else:
-            last = stored[holder][(span.starts[(lengths - 1).clamp(min=0)] + torch.arange(span.rows))]
+            rows = span.starts[(lengths - 1).clamp(min=0)] + torch.arange(span.rows)
+            last = stored[holder][torch.where(lengths > 0, rows, 0)]
         return torch.where((lengths > 0).unsqueeze(1), last, given.state[part])
 
     def back(

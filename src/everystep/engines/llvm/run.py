@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from everystep.compiler.ir import Leaf
-from everystep.engines.job import Answer, Job
+from everystep.engines.job import Answer, Job, NothingToRunError
 from everystep.engines.llvm.autograd import Call, Whole, launch
 from everystep.engines.llvm.finding import Found, find
 from everystep.engines.llvm.packed import Packed, pack
@@ -34,8 +34,22 @@ def run(job: Job) -> Answer:
     """
     streams = streams_of(job.x)
     steps, rows = next(iter(streams.values())).shape[:2]
+    _check_plain(job, streams)
+    if steps == 0 or rows == 0 or (job.used is not None and not job.used.any()):
+        raise NothingToRunError("there is no step to take")
     found = find(job)
     return _Launch(job, found, streams, steps, rows).answer()
+
+
+def _check_plain(job: Job, streams: dict[str, Tensor]) -> None:
+    given = [*streams.values(), *job.state, *job.initial, *(value for pair in job.forced.values() for value in pair)]
+    given += [value for value in (job.used, job.resets) if value is not None]
+    _refuse(why_not_plain(given))
+
+
+def _refuse(reason: str | None) -> None:
+    if reason is not None:
+        raise EngineError(reason)
 
 
 class _Launch:
@@ -54,9 +68,7 @@ class _Launch:
         time, state, rows = self._time(), self._state(), self._of_rows()
         roots = self.found.roots
         tensors = (*time.values(), *state.values(), *rows.values(), *roots.values())
-        reason = why_not_plain(tensors)
-        if reason is not None:
-            raise EngineError(reason)
+        _refuse(why_not_plain(roots.values()))
         training = torch.is_grad_enabled()
         wanted = [_leaf(name) for name, value in time.items() if training and value.requires_grad]
         wanted += [Leaf("row", name) for name, value in rows.items() if training and value.requires_grad]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import NamedTuple
 
 import pytest
@@ -259,3 +261,25 @@ def test_prepared_weights_are_held_with_their_gradients():
 
     held(Normed())
     held(Normed().double(), torch.float64)
+
+
+def test_tracing_and_holding_import_nothing_heavy():
+    """torch imports its own compiler (a second) where a dispatch mode or a broadcast of shapes asks for it."""
+    code = """
+import sys, torch
+from everystep.cells import LSTM
+from everystep.compiler.agree import hold
+from everystep.compiler.guards import Guard
+from everystep.compiler.trace import Asked, trace
+from everystep.engines import Stepper
+before = set(sys.modules)
+def make_call(step):
+    stepper = Stepper(step, step.initial_state(1, torch.zeros(())))
+    return lambda parts, streams, context, rows: stepper.heard(parts, streams["x"])
+cell = LSTM(3, 4)
+asked = Asked({"h": (4,), "c": (4,)}, {"x": ((3,), torch.float32)}, {}, torch.float32)
+hold(trace(make_call(cell), asked, Guard(cell).roots()), asked, cell, make_call)
+print([name for name in set(sys.modules) - before if name.startswith(("torch._dynamo", "torch._refs", "sympy"))])
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert found.stdout.strip() == "[]"

@@ -63,7 +63,9 @@ def traced(step, roots=None, *, dtype=torch.float64, x_dtype=None, context=None)
     def call(parts, streams, given, rows):
         return parts, parts[0] + 1, {"v": step(parts[0], streams["x"], p, *given.values())}
 
-    asked = Asked({"h": (H,)}, {"x": ((X,), x_dtype or dtype)}, context or {}, dtype)
+    asked = Asked(
+        {"h": (H,)}, {"x": ((X,), x_dtype or dtype)}, {n: (s, dtype) for n, s in (context or {}).items()}, dtype
+    )
     return trace(call, asked, roots | PARAMETERS)
 
 

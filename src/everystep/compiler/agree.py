@@ -78,7 +78,7 @@ def _compare(traced: Traced, asked: Asked, call: StepCall, roots: Mapping[str, T
     trained = {name: value for name, value in roots.items() if value.requires_grad}
 
     def ours(leaves: Mapping[Leaf, Tensor]) -> Values:
-        flat = {leaf: _flat(leaf, value, asked) for leaf, value in leaves.items()}
+        flat = {leaf: value.movedim(asked.batch_axis(leaf), 0).flatten(1) for leaf, value in leaves.items()}
         found = interpret(traced.graph, flat, traced.prepare(roots, dtype))
         return {name: value.reshape(len(value), *traced.shapes[name]) for name, value in found.items()}
 
@@ -150,10 +150,5 @@ def _random(asked: Asked, rows: int, dtype: torch.dtype, number: int) -> list[di
 
     steps = [{Leaf("x", n): made((None, *s), k) for n, (s, k) in asked.x.items()} for _ in range(STEPS)]
     steps[0] |= {Leaf("state", n): made((None, *s), dtype) for n, s in asked.state.items()}
-    steps[0] |= {Leaf("row", n): made(s if None in s else (None, *s), dtype) for n, s in asked.context.items()}
+    steps[0] |= {Leaf("row", n): made(s if None in s else (None, *s), k) for n, (s, k) in asked.context.items()}
     return steps
-
-
-def _flat(leaf: Leaf, value: Tensor, asked: Asked) -> Tensor:
-    shape = asked.context.get(leaf.name, ()) if leaf.kind == "row" else ()
-    return value.movedim(shape.index(None) if None in shape else 0, 0).flatten(1)

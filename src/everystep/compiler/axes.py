@@ -171,7 +171,12 @@ def aligned(values: Sequence[Value], where: str, name: str) -> tuple[list[Value]
     found = same_batch(values, where, name)
     batch = None if found is None else ndim - found[0]
     ready = [_with_axes(v, ndim, batch) for v in values]
-    return ready, torch.broadcast_shapes(*(v.look.shape for v in ready)), batch
+    return ready, _broadcast([v.look.shape for v in ready]), batch
+
+
+def _broadcast(shapes: Sequence[torch.Size]) -> torch.Size:
+    """As torch.broadcast_shapes, which imports hundreds of modules, for shapes that torch has already joined."""
+    return torch.Size(next((n for n in sizes if n != 1), 1) for sizes in zip(*shapes, strict=True))
 
 
 def _with_axes(value: Value, ndim: int, batch: int | None) -> Value:

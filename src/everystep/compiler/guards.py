@@ -6,6 +6,7 @@ Where a tensor is read is remembered, never its numbers: those may change at any
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from types import FunctionType
 from typing import Any
 from weakref import ref
 
@@ -73,8 +74,8 @@ class Guard:
 
 
 def _reference(step: Any) -> Callable[[], Any]:
-    """A way to a module that does not keep it alive, as its guard may lie in a table of modules."""
-    return ref(step) if isinstance(step, nn.Module) else lambda: step
+    """A way to a step that does not keep it alive, as its guard may lie in a table of steps."""
+    return ref(step) if isinstance(step, (nn.Module, FunctionType)) else lambda: step
 
 
 def _are_held(same: list[tuple[Any, Any, Any]]) -> bool:

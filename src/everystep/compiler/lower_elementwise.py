@@ -103,6 +103,13 @@ def _trunc(a: Term) -> Term:
     return _less(a, _zero(a)).select(-(-a).apply("floor"), a.apply("floor"))
 
 
+def _round(a: Term) -> Term:
+    low = a.apply("floor")  # a half goes to the even neighbour
+    rest, odd = a - low, low - (low * 0.5).apply("floor") * 2.0
+    up = rest.apply("eq", 0.5).select(odd, Term(ir.constant(0.5), a.where).apply("lt", rest).apply("number"))
+    return low + up
+
+
 def _log_add_exp(a: Term, b: Term) -> Term:
     return a.apply("maximum", b) + (-(a - b).apply("abs")).apply("exp").apply("log1p")
 
@@ -145,6 +152,10 @@ NUMBERS: dict[str, Formula] = {
     "cosh": lambda a: (a.apply("exp") + (-a).apply("exp")) * 0.5,
     "tan": lambda a: a.apply("sin") / a.apply("cos"),
     "atan": lambda a: a.apply("atan2", 1.0),
+    "asin": lambda a: a.apply("atan2", (1.0 - a * a).apply("sqrt")),
+    "acos": lambda a: (1.0 - a * a).apply("sqrt").apply("atan2", a),
+    "atanh": lambda a: (a.apply("log1p") - (-a).apply("log1p")) * 0.5,
+    "round": _round,
     "erfc": lambda a: 1.0 - a.apply("erf"),
     "ceil": lambda a: -(-a).apply("floor"),
     "trunc": _trunc,

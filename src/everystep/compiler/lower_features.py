@@ -89,6 +89,25 @@ def _smallest(low: Lowering, value: Value, axes: Axes = None, keepdim: bool = Fa
     return formula(low, lambda a: -a, _largest(low, formula(low, lambda a: -a, value), axes, keepdim))
 
 
+def _product(low: Lowering, value: Value, axis: int, keepdim: bool = False, **_: Any) -> Value:
+    (place,) = _places(low, value, axis)
+    parts = [value.seen(value.look.narrow(place, i, 1), value.batch) for i in range(value.look.shape[place])]
+    found = parts[0]
+    for part in parts[1:]:
+        found = formula(low, lambda a, b: a * b, found, part)
+    return found if keepdim else total(low, found, axis)
+
+
+def _any(low: Lowering, value: Value, axes: Axes = None, keepdim: bool = False) -> Value:
+    truths = low.pointwise(lambda n: low.make("number", low.truth(n)), value)
+    return formula(low, lambda a: a.apply("eq", 0.0).apply("not"), _largest(low, truths, axes, keepdim))
+
+
+def _all(low: Lowering, value: Value, axes: Axes = None, keepdim: bool = False) -> Value:
+    untrue = low.pointwise(lambda n: low.make("number", low.make("not", low.truth(n))), value)
+    return formula(low, lambda a: a.apply("eq", 0.0), _largest(low, untrue, axes, keepdim))
+
+
 def _centred(low: Lowering, value: Value, axes: Axes) -> Value:
     return formula(low, lambda a, m: a - m, value, _mean(low, value, axes, keepdim=True))
 
@@ -203,6 +222,7 @@ def _largest_and_place(low: Lowering, _: Value, *axes: Any, **__: Any) -> Value:
 ROWS: dict[str, Callable[..., Any]] = {
     "sum": _sum, "mean": _mean, "amax": _largest, "amin": _smallest,
     "max": _largest_and_place, "min": _largest_and_place,
+    "prod": _product, "any": _any, "all": _all,
     "var": _variance, "std": _deviation, "linalg_vector_norm": _norm,
     **dict.fromkeys(("_softmax", "_safe_softmax"), _softmax),
     "_log_softmax": _log_softmax, "logsumexp": _log_sum_exp,

@@ -125,7 +125,39 @@ def _mv(low: Lowering, a: Value, b: Value) -> Value:
     return without_axis(_mm(low, a, with_axis(b, -1)), -1)
 
 
+def _bilinear(low: Lowering, a: Value, weight: Value, b: Value, *_: Any) -> Value:
+    """A row for nn.Bilinear: a times weight (out, in, other) times b."""
+    if not isinstance(weight.store, Fixed) or a.ndim != 2:
+        raise low.refusal("a product of three computed values", "use einsum on two at a time")
+    n, k, j = weight.look.shape
+    by_b = weight.seen(weight.look.permute(2, 0, 1).reshape(j, n * k), None)
+    each = _mm(low, b, by_b)
+    each = each.seen(each.look.reshape(1, 1, n, k), 0)
+    pairs = low.pointwise(lambda p, q: low.make("mul", p, q), each, with_axis(a, 1))
+    return total(low, pairs, (2,), keepdim=False)
+
+
+def _running_sum(low: Lowering, value: Value, axis: int, **_: Any) -> Value:
+    """Sums of the features so far: a product with a triangle of ones."""
+    axis %= value.ndim
+    if value.is_batch(axis) or value.ndim > 3:
+        raise mixes_rows(low.where, low.name)
+    n = value.look.shape[value.place(axis)]
+    ones = torch.ones(n, n, dtype=low.dtype).triu()
+    order = [d for d in range(value.ndim) if d != axis] + [axis]
+    value = permuted(low.lifted(value), order)
+    while value.ndim < 3:
+        value = with_axis(value, 0)
+    if value.batch == 0:
+        value, order = permuted(value, (1, 0, 2)), [order[1], order[0], *order[2:]]
+    found = product(low, value, Value(Fixed(ones, depends=False), ones.expand(value.look.shape[0], n, n), None))
+    while found.ndim > len(order):
+        found = without_axis(found, 0)
+    return permuted(found, [order.index(d) for d in range(len(order))])
+
+
 ROWS: dict[str, Callable[..., Any]] = {
     "mm": _mm, "bmm": _bmm, "mv": _mv,
+    "_trilinear": _bilinear, "cumsum": _running_sum,
     "addmm": _added(_mm), "baddbmm": _added(_bmm),
 }  # fmt: skip

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from everystep.compiler import ir
 from everystep.compiler.axes import Computed, Fixed, Value, computed, features, gather, permuted, reshaped
 from everystep.compiler.lower import Lowering
 from everystep.compiler.trace_refuse import mixes_rows
@@ -133,32 +132,6 @@ def _detach(low: Lowering, value: Value) -> Value:
     return computed(node, value.look.shape, value.batch, "a detached view of another value")
 
 
-def _copied_into(low: Lowering, target: Value, source: Value, *_: Any) -> Value:  # noqa: ARG001
-    return low.lifted(source)
-
-
-def joined(low: Lowering, values: Sequence[Value], axis: int) -> Value:
-    """Values side by side along one of their axes."""
-    values = [low.lifted(v) for v in values if v.ndim > 1 or v.look.numel() or v.batch is not None]
-    first = values[0]
-    if any(v.is_batch(axis) for v in values) or len({(v.batch, v.ndim) for v in values}) > 1:
-        raise mixes_rows(low.where, low.name)
-    nodes, looks, start = [], [], 0
-    for value in values:
-        node = features(value, low.where)
-        nodes.append(node)
-        looks.append(torch.arange(start, start + node.size).view(value.look.shape))
-        start += node.size
-    if any(n.truth for n in nodes):
-        nodes = [low.number(n) for n in nodes] if not all(n.truth for n in nodes) else nodes
-    look = torch.cat(looks, first.place(axis))
-    return computed(gather(tuple(nodes), look, low.where), look.shape, first.batch)
-
-
-def _stack(low: Lowering, values: Sequence[Value], axis: int = 0) -> Value:
-    return joined(low, [with_axis(v, axis) for v in values], axis)
-
-
 def _moved(change: Callable[..., Tensor]) -> Callable[..., Value]:
     """A row that puts features in another order along some axes."""
 
@@ -225,45 +198,6 @@ def _diagonal(low: Lowering, value: Value, offset: int = 0, one: int = 0, other:
     return value.seen(look, None if batch is None else batch - shift)
 
 
-def _pad(low: Lowering, value: Value, pad: Sequence[int], fill: float = 0.0) -> Value:
-    for k in range(len(pad) // 2):
-        axis = value.ndim - 1 - k
-        for amount, before in ((pad[2 * k], True), (pad[2 * k + 1], False)):
-            if not amount:
-                continue
-            if amount < 0 or value.is_batch(axis):
-                raise (
-                    mixes_rows(low.where, low.name) if amount > 0 else low.refusal("a pad is negative", "slice instead")
-                )
-            shape = list(value.look.shape)
-            shape[value.place(axis)] = amount
-            strip = computed(ir.constant(fill), shape, value.batch)
-            value = joined(low, [strip, value] if before else [value, strip], axis)
-    return value
-
-
-def _made(fill: float) -> Callable[..., Value]:
-    return lambda low, *_, **__: _full(low, fill)
-
-
-def _full(low: Lowering, fill: Any) -> Value:
-    if isinstance(fill, Value):
-        raise low.refusal("a tensor is filled with a computed number", "expand that number")
-    shape, other = low.shapes[0]
-    batch = next((d for d, (a, b) in enumerate(zip(shape, other, strict=True)) if a != b), None)
-    assert batch is not None  # else torch makes it once and for all
-    look = (*shape[:batch], 1, shape[batch] // low.rows[0], *shape[batch + 1 :])
-    return computed(ir.constant(float(fill), truth=isinstance(fill, bool)), look, batch)
-
-
-def _fill(low: Lowering, target: Value, fill: Any) -> Value:  # noqa: ARG001
-    return low.lifted(fill)
-
-
-def _zero(low: Lowering, target: Value) -> Value:  # noqa: ARG001
-    return low.lifted(0.0)
-
-
 ROWS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("view", "_unsafe_view"), _view),
     "permute": _permute, "transpose": _transpose, "t": _t,
@@ -273,14 +207,6 @@ ROWS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("split", "split_with_sizes", "unsafe_split"), _split),
     **dict.fromkeys(("clone", "_to_copy"), _copy),
     **dict.fromkeys(("alias", "lift_fresh"), lambda _, value: value),
-    "detach": _detach, "copy": _copied_into,
-    "cat": lambda low, values, axis=0: joined(low, values, axis), "stack": _stack,
-    "glu": _glu, "flip": _moved(Tensor.flip), "roll": _moved(Tensor.roll), "repeat": _repeat,
-    "index": _index, "index_select": _index_select, "constant_pad_nd": _pad,
-    **dict.fromkeys(("zeros", "zeros_like", "new_zeros"), _made(0.0)),
-    **dict.fromkeys(("empty", "empty_like", "new_empty"), _made(0.0)),
-    **dict.fromkeys(("ones", "ones_like", "new_ones"), _made(1.0)),
-    "full": lambda low, _, fill, **__: _full(low, fill),
-    **dict.fromkeys(("full_like", "new_full"), lambda low, *rest, **_: _full(low, rest[-1])),
-    "fill": _fill, "zero": _zero,
+    "detach": _detach, "glu": _glu, "flip": _moved(Tensor.flip), "roll": _moved(Tensor.roll), "repeat": _repeat,
+    "index": _index, "index_select": _index_select,
 }  # fmt: skip

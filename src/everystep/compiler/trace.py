@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from everystep.compiler import ir, lower_elementwise, lower_features, lower_products, lower_views
+from everystep.compiler import ir, lower_elementwise, lower_features, lower_made, lower_products, lower_views
 from everystep.compiler.axes import Computed, Fixed, Value, computed, gather
 from everystep.compiler.ir import Graph, Leaf
 from everystep.compiler.lower import Lowering
@@ -25,7 +25,7 @@ StepCall = Callable[
     [tuple[Tensor, ...], dict[str, Tensor], dict[str, Tensor], int], tuple[Any, Tensor, Mapping[str, Tensor]]
 ]
 
-TABLE = {**lower_elementwise.ROWS, **lower_views.ROWS, **lower_features.ROWS, **lower_products.ROWS}
+TABLE = {**lower_elementwise.ROWS, **lower_views.ROWS, **lower_made.ROWS, **lower_features.ROWS, **lower_products.ROWS}
 
 FEATURES = 65536  # a value of more is refused: a row must fit into the cache of a core
 NODES = 20000
@@ -34,13 +34,19 @@ NODES = 20000
 class Asked(NamedTuple):
     """What a step is given: shapes without the batch axis.
 
-    In the shape of a context value None stands for the batch axis where that is not the first.
+    In the shape of a context value None stands for the batch axis where that is not the first; its leaf holds the
+    features of a row, the other axes in their order.
     """
 
     state: Mapping[str, Shape]
     x: Mapping[str, tuple[Shape, torch.dtype]]
-    context: Mapping[str, tuple[int | None, ...]]
+    context: Mapping[str, tuple[tuple[int | None, ...], torch.dtype]]
     dtype: torch.dtype
+
+    def batch_axis(self, leaf: Leaf) -> int:
+        """Where a tensor that the step is given has its batch."""
+        shape = self.context[leaf.name][0] if leaf.kind == "row" else ()
+        return shape.index(None) if None in shape else 0
 
 
 class Root(NamedTuple):
@@ -110,7 +116,7 @@ def _kept(given: Mapping[Leaf, Tensor], roots: Mapping[str, Tensor]) -> dict[str
 def _two_primes(asked: Asked, roots: Mapping[str, Tensor]) -> tuple[int, int]:
     sizes = {n for shape in asked.state.values() for n in shape}
     sizes |= {n for shape, _ in asked.x.values() for n in shape}
-    sizes |= {n for shape in asked.context.values() for n in shape if n is not None}
+    sizes |= {n for shape, _ in asked.context.values() for n in shape if n is not None}
     sizes |= {n for value in roots.values() for n in value.shape}
     found = [p for p in (5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47) if all(n % p or not n for n in sizes)]
     return (found[0], found[1]) if len(found) > 1 else (53, 59)
@@ -120,8 +126,8 @@ def _given(asked: Asked, rows: int) -> dict[Leaf, Tensor]:
     shapes: dict[Leaf, tuple[tuple[int | None, ...], torch.dtype]] = {}
     shapes |= {Leaf("state", name): ((None, *shape), asked.dtype) for name, shape in asked.state.items()}
     shapes |= {Leaf("x", name): ((None, *shape), dtype) for name, (shape, dtype) in asked.x.items()}
-    for name, shape in asked.context.items():
-        shapes[Leaf("row", name)] = (shape if None in shape else (None, *shape), asked.dtype)
+    for name, (shape, dtype) in asked.context.items():
+        shapes[Leaf("row", name)] = (shape if None in shape else (None, *shape), dtype)
     return {leaf: _numbers(shape, dtype, rows, leaf) for leaf, (shape, dtype) in shapes.items()}
 
 
@@ -152,8 +158,7 @@ def _known(given: Mapping[Leaf, Tensor], asked: Asked, roots: Mapping[str, Tenso
     known = {id(value): Value(Fixed(value, name), value.detach(), None) for name, value in roots.items()}
     names = {"state": "the state", "x": "x", "row": "the context"}
     for leaf, value in given.items():
-        shape = asked.context.get(leaf.name, ()) if leaf.kind == "row" else ()
-        batch = shape.index(None) if None in shape else 0
+        batch = asked.batch_axis(leaf)
         sizes = [*value.shape[:batch], 1, 1, *value.shape[batch + 1 :]]
         node = ir.leaf(leaf.kind, leaf.name, torch.Size(sizes).numel(), truth=value.dtype == torch.bool)
         known[id(value)] = computed(node, sizes, batch, names[leaf.kind])

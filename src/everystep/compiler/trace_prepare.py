@@ -170,7 +170,7 @@ def _end(name: str, store: Fixed, place: Place | None, made: Collection[int]) ->
     origin = _template(store.origin, made)
 
     def end(values: dict[int, Tensor]) -> Tensor:
-        value = _filled(origin, values)
+        value = values[origin.key] if isinstance(origin, _Slot) else origin
         if place is None:
             return value
         shape, strides, offset = place

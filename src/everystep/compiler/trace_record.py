@@ -58,6 +58,11 @@ class Recorder(TorchDispatchMode):
         self.calls: list[Call] = []
         self._kept = {storage_of(value): name for name, value in kept.items()}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Spare the second that importing torch's compiler takes: nothing here is ever compiled by it."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Refuse what can't be compiled before it is done; do the rest and write it down."""
         kwargs = kwargs or {}

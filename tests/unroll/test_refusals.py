@@ -214,7 +214,7 @@ def refused(kind, text, call):
         ),
         (
             errors.UnknownNameError,
-            'unroll: engine "referense" is unknown; did you mean "reference"? Known here: reference.',
+            'unroll: engine "referense" is unknown; did you mean "reference"? Known here: reference, llvm, auto.',
             lambda: es.unroll(LSTM, X, engine="referense"),
         ),
         (

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
+from everystep.unroll import use_engine
+
 Batch = tuple[Tensor, Tensor]
 
 
@@ -42,7 +44,8 @@ def train_seeds(
     schedule = torch.optim.lr_scheduler.OneCycleLR(adam, rate, total_steps=steps, pct_start=0.1)
     generator = torch.Generator().manual_seed(0)
     for _ in range(steps):
-        gradients, _ = losses(stacked, *batch(generator))
+        with use_engine("reference"):  # vmap is not compiled
+            gradients, _ = losses(stacked, *batch(generator))
         for name, gradient in _clipped(gradients).items():
             stacked[name].grad = gradient
         adam.step()

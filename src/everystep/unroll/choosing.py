@@ -5,11 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from importlib.util import find_spec
 from typing import NamedTuple
 
 from everystep.engines import Answer, Job, NothingToRunError, reference
+from everystep.engines.choice import AUTO, by_default, default
 from everystep.errors import EngineError, FallbackWarning, unknown
 
 
@@ -31,7 +31,6 @@ ENGINES: dict[str, Callable[[Job], Answer]] = {"reference": reference.run, "llvm
 FASTEST = "llvm"
 COST = "the reference loop runs it, 3 to 30 times slower"
 
-_default: ContextVar[str] = ContextVar("everystep_engine", default="auto")
 _warned: set[tuple[str, str]] = set()
 
 
@@ -52,11 +51,8 @@ def use_engine(name: str) -> Iterator[None]:
         'reference'
     """
     check_engine("use_engine", name)
-    token = _default.set(name)
-    try:
+    with by_default(name):
         yield
-    finally:
-        _default.reset(token)
 
 
 def engines() -> dict[str, str]:
@@ -86,8 +82,8 @@ def _state_of_llvm() -> str:
 
 def check_engine(who: str, name: str) -> None:
     """Refuse an engine that there is not."""
-    if name != "auto" and name not in ENGINES:
-        raise unknown(who, "engine", name, [*ENGINES, "auto"])
+    if name != AUTO and name not in ENGINES:
+        raise unknown(who, "engine", name, [*ENGINES, AUTO])
 
 
 def run_on(engine: str, job: Job) -> Ran:
@@ -96,8 +92,8 @@ def run_on(engine: str, job: Job) -> Ran:
     Raises:
         EngineError: The engine that was named can't serve this job.
     """
-    engine = _default.get() if engine == "auto" else engine
-    if engine != "auto":
+    engine = default() if engine == AUTO else engine
+    if engine != AUTO:
         return Ran(_named(engine, job), engine, f'engine="{engine}" was asked for')
     try:
         return Ran(ENGINES[FASTEST](job), FASTEST, "it is the fastest engine here")

@@ -13,6 +13,7 @@ from torch import Tensor
 from everystep.compiler.agree import hold
 from everystep.compiler.guards import Guard
 from everystep.compiler.trace import Asked, StepCall, trace
+from everystep.engines.choice import by_default
 from everystep.engines.job import Job
 from everystep.engines.llvm.lowered import Lowered
 from everystep.engines.stepping import Parts, Stepper, streams_of
@@ -79,19 +80,24 @@ def _remembered(job: Job, guard: Guard, asked: Asked, key: object) -> Lowered | 
 
 
 def _traced(job: Job, guard: Guard, asked: Asked) -> Lowered | EngineError:
-    step = job.step.cell
     try:
-        traced = trace(_call(job, step), asked, guard.roots())
-        hold(traced, asked, step, lambda other: _call(job, other))
+        with by_default("reference"):  # for a step that unrolls a cell of its own
+            return _held(job, guard, asked)
     except EngineError as refusal:
         return refusal
+
+
+def _held(job: Job, guard: Guard, asked: Asked) -> Lowered:
+    step = job.step.cell
+    traced = trace(_call(job, step), asked, guard.roots())
+    hold(traced, asked, step, lambda other: _call(job, other))
     return Lowered(job.step.who, traced, job.step.part_names, asked.dtype)
 
 
 def _asked(job: Job, context: Mapping[str, Tensor]) -> Asked:
     state = {name: tuple(p.shape[1:]) for name, p in zip(job.step.part_names, job.state, strict=True)}
     streams = {name: (tuple(x.shape[2:]), x.dtype) for name, x in streams_of(job.x).items()}
-    shapes = {name: tuple(value.shape[1:]) for name, value in context.items()}
+    shapes = {name: (tuple(value.shape[1:]), value.dtype) for name, value in context.items()}
     return Asked(state, streams, shapes, _dtype(job))
 
 

@@ -135,7 +135,7 @@ def held(step, dtype=torch.float32):
     hold(trace(make_call(step), asked, roots_of(step)), asked, step, make_call)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("kind", [Own, NoGrad])
 def test_a_right_trace_passes(kind, dtype):
     held(kind().to(dtype), dtype)
@@ -180,6 +180,42 @@ def test_a_step_that_hides_something_is_refused_by_name(kind, name, dtype):
     with pytest.raises(TraceError) as caught:
         held(kind().to(dtype), dtype)
     assert str(caught.value) == f"the traced step differs from the step itself in {name}{MEND}"
+
+
+class CountsItsCalls(Own):
+    calls = 0
+
+    def inner(self, a):
+        self.calls += 1
+        return a
+
+
+class Shows(Own):
+    shown = None
+
+    def inner(self, a):
+        self.shown = a
+        return a
+
+
+class Logs(Own):
+    def __init__(self):
+        super().__init__()
+        self.log = []
+
+    def inner(self, a):
+        self.log.append(a.shape[0])
+        return a
+
+
+@pytest.mark.parametrize(("kind", "name"), [(CountsItsCalls, "calls"), (Shows, "shown"), (Logs, "log")])
+def test_a_step_that_changes_its_cell_is_refused(kind, name):
+    with pytest.raises(TraceError) as caught:
+        held(kind())
+    assert str(caught.value) == (
+        f"the step changes {name} while it runs; a step writes nothing: show values with tap, or "
+        'engine="reference" runs the step as it is.'
+    )
 
 
 @pytest.mark.parametrize("kind", [HidesNumpy, Remembers, WritesBetweenCalls])
@@ -261,6 +297,13 @@ def test_prepared_weights_are_held_with_their_gradients():
 
     held(Normed())
     held(Normed().double(), torch.float64)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated:FutureWarning")
+def test_the_older_weight_norm_is_prepared_too():
+    cell = Own()
+    nn.utils.weight_norm(cell.recur)
+    held(cell)
 
 
 def test_tracing_and_holding_import_nothing_heavy():

@@ -256,6 +256,40 @@ VIEWS = {
 }
 
 
+UNARY = (
+    torch.tanh, torch.sigmoid, torch.sin, F.softplus, F.gelu, F.silu, F.elu, lambda a: a.softmax(-1), lambda a: a * 0.5,
+    lambda a: F.layer_norm(a, a.shape[-1:]), lambda a: a - a.mean(-1, keepdim=True), lambda a: a.clone().mul_(0.7),
+    lambda a: a.flip(-1), lambda a: a.detach() * a, lambda a: torch.cat(a.split(2, -1)[::-1], -1),
+    lambda a: a.unsqueeze(1).expand(-1, 3, -1).amax(1), lambda a: a.roll(1, -1), lambda a: F.normalize(a, dim=-1),
+)  # fmt: skip
+BINARY = (
+    torch.add, torch.sub, torch.mul, torch.maximum, torch.minimum, lambda a, b: torch.where(a < b, a, b * 2),
+    lambda a, b: a / (1 + b * b), lambda a, b: torch.lerp(a, b, 0.3), lambda a, b: torch.stack([a, b], -1).prod(-1),
+    lambda a, b: torch.einsum("bi,bj->bij", a, b).sum(1), lambda a, b: torch.cat([a, b], -1)[:, ::2],
+    lambda a, b: torch.addcmul(a, b, b),
+)  # fmt: skip
+steps = st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99), st.integers(0, 99)), min_size=1, max_size=10)
+
+
+@given(plan=steps, size=st.sampled_from([1, 2, 3, 5, 6]))
+@settings(max_examples=80, deadline=None)
+def test_a_random_step_is_traced_as_it_is(plan, size):
+    def step(h, x, p):
+        made = [h[:, :size], F.linear(h, p.W[:size], p.b[:size]), x @ p.U.t()[:, -size:]]
+        for which, one, other in plan:
+            a, b = made[one % len(made)], made[other % len(made)]
+            kind = which % (len(UNARY) + len(BINARY) + 1)
+            if kind < len(UNARY):
+                made.append(UNARY[kind](a))
+            elif kind < len(UNARY) + len(BINARY):
+                made.append(BINARY[kind - len(UNARY)](a, b))
+            else:
+                made.append(torch.tanh(a @ p.W[:size, :size] + p.d[:1]))
+        return torch.cat(made, -1)
+
+    check_step(step, tolerance=1e-9)  # sums over several operations, each with its own rounding
+
+
 def refused(step, **arguments):
     with pytest.raises(TraceError) as caught:
         traced(step, **arguments)

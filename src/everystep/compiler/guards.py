@@ -64,8 +64,11 @@ class Guard:
             and _have_layout(self._tensors)
         )
 
-    def key(self) -> Hashable:
-        """Describe all this by value, so that steps that compute the same in the same layout have equal keys."""
+    def key(self) -> tuple[tuple[Hashable, ...], ...]:
+        """Describe all this by value, so that steps that compute the same in the same layout have equal keys.
+
+        Its entries begin with a name.
+        """
         return self._key
 
     def roots(self) -> dict[str, Tensor]:

@@ -1,0 +1,100 @@
+"""One comparison: every side prepared, held against float64, and timed in turns."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from benchmarks.peers import machine
+from benchmarks.peers.contender import TOLERANCE, Contender, LeftOut, judge, worst
+from benchmarks.peers.timing import in_rounds
+from benchmarks.peers.work import CHAOTIC, Point, Work, make
+
+
+class Record(NamedTuple):
+    """What came of one comparison.
+
+    Attributes:
+        mode: As in the work.
+        cell: As in the work.
+        point: As in the work.
+        operations: Of the products, once.
+        seconds: Of every side, one a round; those of the big product are under ``sgemm``.
+        errors: Largest difference from float64 as a part of the largest value.
+        left_out: Why a side is not there.
+        others: Part of the machine that was used by others.
+    """
+
+    mode: str
+    cell: str
+    point: Point
+    operations: float
+    seconds: dict[str, list[float]]
+    errors: dict[str, float]
+    left_out: dict[str, str]
+    others: float
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> Record:
+        """Make one from what ``_asdict`` became in a file."""
+        return cls(**{**stored, "point": Point(*stored["point"])})
+
+    @property
+    def key(self) -> tuple[str, str, Point]:
+        """What was compared."""
+        return self.mode, self.cell, self.point
+
+
+def race(mode: str, cell: str, point: Point, sides: Mapping[str, ModuleType], seconds: float) -> Record:
+    """Compare all sides on one piece of work.
+
+    Args:
+        mode: As in the work.
+        cell: As in the work.
+        point: As in the work.
+        sides: Modules with a ``prepare``, by name.
+        seconds: To spend on each.
+    """
+    work = make(mode, cell, point)
+    ready, errors, left_out = _checked(work, sides)
+    runs = {name: side.run for name, side in ready.items()}
+    if mode != "step":
+        runs[machine.SGEMM] = machine.sgemm()
+    with machine.Watch() as watch:
+        times = in_rounds(runs, seconds)
+    _forget()
+    return Record(mode, cell, point, work.operations, times, errors, left_out, watch.others)
+
+
+def _checked(
+    work: Work, sides: Mapping[str, ModuleType]
+) -> tuple[dict[str, Contender], dict[str, float], dict[str, str]]:
+    right = judge(work)
+    ready: dict[str, Contender] = {}
+    errors: dict[str, float] = {}
+    left_out: dict[str, str] = {}
+    for name, module in sides.items():
+        try:
+            side = module.prepare(work)
+            errors[name], where = worst(side.arrays(side.run()), right)
+        except LeftOut as reason:
+            left_out[name] = str(reason)
+            continue
+        except Exception as error:  # noqa: BLE001 - whatever a library raises, the others are still compared
+            left_out[name] = f"failed: {error!r}"[:300]
+            continue
+        if errors[name] > TOLERANCE and (work.cell, work.point) not in CHAOTIC:
+            left_out[name] = f"wrong: {where} is off by {errors[name]:.1e}"
+        else:
+            ready[name] = side
+    return ready, errors, left_out
+
+
+def _forget() -> None:
+    """Drop what libraries keep of a work that is over."""
+    if jax := sys.modules.get("jax"):
+        jax.clear_caches()
+    gc.collect()

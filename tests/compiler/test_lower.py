@@ -199,6 +199,7 @@ VIEWS = {
     "squeeze": lambda h, x, p: h.unsqueeze(1).squeeze(1) * h.unsqueeze(-1).squeeze(),
     "expand": lambda h, x, p: h.unsqueeze(1).expand(-1, 4, -1) * x.unsqueeze(-1),
     "repeat": lambda h, x, p: h.repeat(1, 2),
+    "a parameter for every row": lambda h, x, p: p.b.repeat(len(h), 2) * torch.tile(p.b[None], (len(h), 2)),
     "repeat_interleave": lambda h, x, p: h.repeat_interleave(2, -1),
     "flip": lambda h, x, p: h.flip(-1) * 2,
     "roll": lambda h, x, p: h.roll(2, -1) * p.b,

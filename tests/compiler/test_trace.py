@@ -18,7 +18,7 @@ from everystep.cells import CELLS
 from everystep.compiler.guards import roots_of
 from everystep.compiler.interpret import interpret
 from everystep.compiler.ir import Leaf
-from everystep.compiler.trace import Asked, TraceError, trace
+from everystep.compiler.trace import TABLE, Asked, TraceError, trace
 from everystep.engines import Stepper
 
 HERE = "test_trace.py"
@@ -260,7 +260,8 @@ UNARY = (
     torch.tanh, torch.sigmoid, torch.sin, F.softplus, F.gelu, F.silu, F.elu, lambda a: a.softmax(-1), lambda a: a * 0.5,
     lambda a: F.layer_norm(a, a.shape[-1:]), lambda a: a - a.mean(-1, keepdim=True), lambda a: a.clone().mul_(0.7),
     lambda a: a.flip(-1), lambda a: a.detach() * a, lambda a: torch.cat(a.split(2, -1)[::-1], -1),
-    lambda a: a.unsqueeze(1).expand(-1, 3, -1).amax(1), lambda a: a.roll(1, -1), lambda a: F.normalize(a, dim=-1),
+    lambda a: a.unsqueeze(1).expand(-1, 3, -1).amax(1), lambda a: a.roll(1, -1),
+    lambda a: F.normalize(a, dim=-1, eps=0.1),
 )  # fmt: skip
 BINARY = (
     torch.add, torch.sub, torch.mul, torch.maximum, torch.minimum, lambda a, b: torch.where(a < b, a, b * 2),
@@ -431,9 +432,24 @@ def test_an_error_of_the_step_is_told_as_such():
         raise ValueError("batches of 32 only")
 
     assert refused(step) == (
-        "the step raised ValueError when it was tried on a few rows: batches of 32 only "
-        'If it works on your batch, engine="reference" runs it as it is.'
+        "the step raised ValueError when it was tried on a few rows (batches of 32 only); if it works on your batch, "
+        'engine="reference" runs it as it is.'
     )
+
+
+def test_an_operation_used_in_an_unexpected_way_is_refused_not_crashed_on(monkeypatch):
+    monkeypatch.setitem(TABLE, "sin", lambda low, value: {}["axis"])
+    assert refused(lambda h, x, p: h.sin()).split(": ", 1)[1] == (
+        "sin is used in a way that the compiler does not know (KeyError: 'axis'); write it otherwise, or "
+        'engine="reference" runs the step as it is.'
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Sparse")
+def test_a_sparse_parameter_is_refused_where_it_is_used():
+    roots = made_roots() | {"sparse": torch.eye(H, dtype=torch.float64).to_sparse()}
+    check_step(lambda h, x, p: h * p.b)
+    assert refused(lambda h, x, p: torch.sparse.mm(p.sparse, h.t()).t(), roots=roots)
 
 
 def test_largest_with_its_place_is_refused_in_favour_of_amax():

@@ -80,7 +80,7 @@ def computed(node: Node, shape: Sequence[int], batch: int | None, kept: str = ""
     shape = torch.Size(shape)
     size = shape.numel()
     if node.size != size:
-        node = ir.spread(node, size) if size else ir.slice_of(node, 0, 0)
+        node = ir.spread(node, size, node.where) if size else ir.slice_of(node, 0, 0)
     return Value(Computed(node, kept), torch.arange(size).view(shape), batch)
 
 

@@ -150,6 +150,10 @@ def _repeat(low: Lowering, value: Value, times: Sequence[int]) -> Value:
     value = low.lifted(value)
     for _ in range(len(times) - value.ndim):
         value = with_axis(value, 0)
+    if value.batch is None and low.shapes[0][0] != low.shapes[0][1]:  # for each row of the batch
+        batch = next(d for d, (a, b) in enumerate(zip(*low.shapes[0], strict=True)) if a != b)
+        if value.look.shape[batch] == 1 and times[batch] == low.rows[0]:
+            value, times = value.seen(value.look.unsqueeze(batch), batch), [*times[:batch], 1, *times[batch + 1 :]]
     if value.batch is None or times[value.batch] != 1:
         raise mixes_rows(low.where, low.name)
     inside = value.batch

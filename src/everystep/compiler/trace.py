@@ -16,7 +16,7 @@ from everystep.compiler.lower import Lowering
 from everystep.compiler.trace_compare import check_same
 from everystep.compiler.trace_prepare import Prepare
 from everystep.compiler.trace_record import record, undisturbed
-from everystep.compiler.trace_refuse import TraceError, refusal
+from everystep.compiler.trace_refuse import TraceError, refusal, unknown_use
 
 __all__ = ["Asked", "Root", "TraceError", "Traced", "trace"]
 
@@ -90,6 +90,7 @@ def trace(call: StepCall, asked: Asked, roots: Mapping[str, Tensor]) -> Traced:
     Raises:
         TraceError: The step can't be compiled.
     """
+    roots = {name: value for name, value in roots.items() if value.layout == torch.strided and not value.is_quantized}
     with undisturbed():
         return _traced(call, asked, roots, _two_primes(asked, roots))
 
@@ -102,7 +103,12 @@ def _traced(call: StepCall, asked: Asked, roots: Mapping[str, Tensor], rows: tup
     with torch.no_grad():
         lowering = Lowering(_known(first, asked, roots), rows, asked.dtype, TABLE)
         for one, same in zip(calls, others, strict=True):
-            lowering.take(one, same)
+            try:
+                lowering.take(one, same)
+            except TraceError:
+                raise
+            except Exception as error:
+                raise unknown_use(one.where, one.name, error) from error
         return _finished(lowering, result, other, roots)
 
 

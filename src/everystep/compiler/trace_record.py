@@ -90,8 +90,8 @@ def record(step: Callable[[], Any], kept: Mapping[str, Tensor]) -> tuple[list[Ca
         raise
     except Exception as error:
         raise TraceError(
-            f"the step raised {type(error).__name__} when it was tried on a few rows: {error} "
-            'If it works on your batch, engine="reference" runs it as it is.'
+            f"the step raised {type(error).__name__} when it was tried on a few rows ({error}); if it works on your "
+            'batch, engine="reference" runs it as it is.'
         ) from error
 
 

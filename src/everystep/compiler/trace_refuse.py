@@ -111,6 +111,16 @@ def unknown_op(where: str, op: Any) -> TraceError:
     )
 
 
+def unknown_use(where: str, name: str, error: Exception) -> TraceError:
+    """Make the error for a known operation that is given what its row does not expect."""
+    told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return refusal(
+        where,
+        f"{name} is used in a way that the compiler does not know ({told})",
+        f"write it otherwise, or {RUN_AS_IT_IS}",
+    )
+
+
 def unknown_tensor(where: str, name: str, value: Tensor) -> TraceError:
     """Make the error for a tensor of unknown origin."""
     return refusal(

@@ -19,20 +19,42 @@ Values = dict[str, Tensor]
 FLOAT64 = 1e-12
 
 
-def outcome(cell: Any, x: Tensor, state: Any, **arguments: Any) -> Values:
-    """Unroll a cell and give y, the final state, and the gradient of everything, by name."""
-    leaves = {"x": x.detach().requires_grad_(x.is_floating_point())}
-    leaves |= {f"state.{name}": part.detach().requires_grad_() for name, part in state._asdict().items()}
-    started = type(state)(*list(leaves.values())[1:])
-    out = es.unroll(cell, leaves["x"], started, **arguments)
+def outcome(cell: Any, x: Any, state: Any, **arguments: Any) -> Values:
+    """Unroll a cell and give y, the final state, what is recorded, and the gradient of everything, by name."""
+    leaves = {name: leaf_of(value) for name, value in named("x", x).items()}
+    leaves |= {f"state.{name}": leaf_of(part) for name, part in state._asdict().items()}
+    started = type(state)(*(leaves[f"state.{name}"] for name in state._fields))
+    given = leaves["x"] if isinstance(x, Tensor) else type(x)(*(leaves[f"x.{name}"] for name in x._fields))
+    if arguments.get("context") is not None:
+        context = arguments["context"]
+        own = {f"context.{name}": leaf_of(value) for name, value in context._asdict().items()}
+        arguments["context"], leaves = type(context)(*own.values()), leaves | own
+    if arguments.get("forced"):
+        own = {f"forced {name}": leaf_of(values) for name, (values, _) in arguments["forced"].items()}
+        arguments["forced"] = {name: (own[f"forced {name}"], w) for name, (_, w) in arguments["forced"].items()}
+        leaves |= own
+    out = es.unroll(cell, given, started, **arguments)
     values = {"y": out.y} | {f"final {name}": part for name, part in out.state._asdict().items()}
-    parameters = {name: parameter for name, parameter in cell.named_parameters() if parameter.requires_grad}
-    return values | gradients(values, leaves | parameters)
+    values |= {f"record {name}": value for name, value in out.record.items()}
+    parameters = dict(cell.named_parameters()) if isinstance(cell, torch.nn.Module) else {}
+    wanted = {name: value for name, value in (leaves | parameters).items() if value.requires_grad}
+    return values | gradients(values, wanted)
+
+
+def named(name: str, value: Any) -> Values:
+    """Give a tensor, or each field of a NamedTuple of them, by name."""
+    return {name: value} if isinstance(value, Tensor) else {f"{name}.{n}": v for n, v in value._asdict().items()}
+
+
+def leaf_of(value: Tensor) -> Tensor:
+    """Give the same values as the start of a graph of their own."""
+    return value.detach().requires_grad_(value.is_floating_point())
 
 
 def gradients(values: Values, leaves: Values) -> Values:
     """Give the gradient of one fixed, uneven sum of all values with respect to each leaf."""
-    total = sum(((value * weights_like(value)).sum() for value in values.values()), torch.zeros(()))
+    floating = [value for value in values.values() if value.is_floating_point()]
+    total = sum(((value * weights_like(value)).sum() for value in floating), torch.zeros(()))
     found = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
     return {
         f"gradient of {name}": torch.zeros_like(leaf) if gradient is None else gradient
@@ -52,12 +74,13 @@ def check_same(got: Values, expected: Values, tolerance: float = FLOAT64) -> Non
         value = got[name]
         assert value.shape == right.shape, f"{name} has shape {tuple(value.shape)}, expected {tuple(right.shape)}"
         if right.numel():
+            value, right = value.detach().double(), right.detach().double()
             scale = max(1.0, right.abs().max().item())
             difference = (value - right).abs().max().item()
             assert difference <= tolerance * scale, f"{name} differs by {difference:.3g}, largest value {scale:.3g}"
 
 
-def random_state(cell: es.Cell[Any], rows: int) -> Any:
-    """Give a random start of a cell, float64."""
-    like = torch.zeros((), dtype=torch.float64)
+def random_state(cell: es.Cell[Any], rows: int, dtype: torch.dtype = torch.float64) -> Any:
+    """Give a random start of a cell."""
+    like = torch.zeros((), dtype=dtype)
     return type(cell).State(*(torch.randn_like(part) for part in cell.initial_state(rows, like)))

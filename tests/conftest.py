@@ -14,12 +14,14 @@ if (
     os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+ROOT = Path(__file__).parents[1]
+os.environ.setdefault("EVERYSTEP_CACHE", str(ROOT / ".pytest_cache" / "everystep"))  # compiled once a checkout
+
 import pytest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-ROOT = Path(__file__).parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
     "--no-sandbox",

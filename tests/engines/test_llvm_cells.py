@@ -1,0 +1,89 @@
+"""The compiled engine against the plain loop: every registered cell, everything that can be asked of it."""
+
+import pytest
+import torch
+
+import everystep as es
+from agreement import check_same, outcome, random_state
+from cells.wrong import WRONG_CELLS
+from everystep.cells import CELLS
+
+STEPS, ROWS, INPUTS, HIDDEN = 7, 5, 3, 6
+LENGTHS = [7, 0, 3, 7, 1]
+
+# Both sides round each product of a float64 step to 1e-16; float32 to 6e-8, over seven steps and gradients through them.
+TOLERANCE = {torch.float64: 1e-10, torch.float32: 2e-5}
+DTYPES = sorted(TOLERANCE, key=str)
+
+
+def chances(probability, seed, *shape):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) < probability
+
+
+def forced(cell, dtype, seed=3):
+    generator = torch.Generator().manual_seed(seed)
+    sizes = {part: cell.part_sizes[part] for part in list(cell.State._fields)[:1]}
+    return {
+        part: (
+            torch.randn(STEPS, ROWS, size, generator=generator, dtype=torch.float64).to(dtype),
+            chances(0.4, seed, STEPS, ROWS),
+        )
+        for part, size in sizes.items()
+    }
+
+
+def used():
+    mask = chances(0.6, 1, STEPS, ROWS)
+    mask[:, 2] = False
+    return mask
+
+
+RESETS = chances(0.3, 2, STEPS, ROWS)
+ASKED = {
+    "plain": lambda cell, dtype: {},
+    "reverse": lambda cell, dtype: {"reverse": True},
+    "lengths": lambda cell, dtype: {"lengths": LENGTHS},
+    "lengths reversed": lambda cell, dtype: {"lengths": LENGTHS, "reverse": True},
+    "mask": lambda cell, dtype: {"mask": used()},
+    "mask reversed": lambda cell, dtype: {"mask": used(), "reverse": True},
+    "segments": lambda cell, dtype: {"recompute": "segments"},
+    "segments of lengths": lambda cell, dtype: {"recompute": "segments", "lengths": LENGTHS},
+    "segments reversed": lambda cell, dtype: {"recompute": "segments", "reverse": True},
+    "resets": lambda cell, dtype: {"resets": RESETS},
+    "forced": lambda cell, dtype: {"forced": forced(cell, dtype)},
+    "record": lambda cell, dtype: {"record": "all"},
+    "all": lambda cell, dtype: {"resets": RESETS, "forced": forced(cell, dtype), "record": "all"},
+    "all of a mask": lambda cell, dtype: {
+        "resets": RESETS, "forced": forced(cell, dtype), "record": "all", "mask": used(), "reverse": True,
+    },
+    "all by segments": lambda cell, dtype: {
+        "resets": RESETS, "forced": forced(cell, dtype), "record": "all", "mask": used(), "recompute": "segments",
+    },
+}  # fmt: skip
+
+
+def made(name, dtype, **sizes):
+    torch.manual_seed(0)
+    cell = CELLS[name](sizes.get("inputs", INPUTS), sizes.get("hidden", HIDDEN)).to(dtype)
+    x = torch.randn(STEPS, ROWS, sizes.get("inputs", INPUTS), dtype=torch.float64).to(dtype)
+    return cell, x, random_state(cell, ROWS, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("asked", ASKED)
+@pytest.mark.parametrize("name", sorted(CELLS))
+def test_compiled_code_agrees_with_the_plain_loop(name, asked, dtype):
+    cell, x, state = made(name, dtype)
+    arguments = ASKED[asked](cell, dtype)
+    expected = outcome(cell, x, state, engine="reference", **arguments)
+    check_same(outcome(cell, x, state, engine="llvm", **arguments), expected, TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("wrong", WRONG_CELLS, ids=lambda cell: cell.__name__)
+def test_a_wrong_cell_is_told_from_the_right_one(wrong):
+    cell, x, state = made("lstm", torch.float64)
+    other = wrong(INPUTS, HIDDEN).double()
+    other.load_state_dict(cell.state_dict())
+    expected = outcome(cell, x, state, engine="llvm")
+    with pytest.raises(AssertionError):
+        check_same(outcome(other, x, state), expected, TOLERANCE[torch.float64])

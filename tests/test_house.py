@@ -24,12 +24,14 @@ PUBLIC = (
     "baselines",
     "cells",
     "draw",
+    "engines",
     "errors",
     "generate",
     "identify",
     "tap",
     "teacher_forcing",
     "unroll",
+    "use_engine",
 )
 
 

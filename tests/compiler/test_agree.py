@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from typing import NamedTuple
@@ -168,10 +169,10 @@ MEND = (
 @pytest.mark.parametrize(
     ("kind", "name"),
     [
-        (HidesAFunction, "the gradient of x x, step 1"),
-        (HidesARightFunction, "the gradient of x x, step 1"),
+        (HidesAFunction, "the gradient of x of step 1"),
+        (HidesARightFunction, "the gradient of x of step 1"),
         (Counts, "state h of step 1"),
-        (HooksIntoTheGradient, "the gradient of x x, step 1"),
+        (HooksIntoTheGradient, "the gradient of x of step 1"),
     ],
 )
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -239,6 +240,21 @@ def test_an_attribute_changed_after_the_trace_is_seen():
     step.gain = 2.0
     with pytest.raises(TraceError, match="differs from the step itself in state h of step 1"):
         hold(found, asked, step, make_call)
+
+
+def test_a_large_step_is_held_in_its_own_dtype_for_the_sake_of_time():
+    class Large(Own):
+        def __init__(self):
+            super().__init__()
+            self.inside = nn.Linear(4, 2**17)
+
+        def inner(self, a):
+            return a + self.inside(a).mean(-1, keepdim=True) + (StraightThrough.apply(a) if self.hides else a)
+
+    for hides in (False, True):
+        Large.hides = hides
+        with pytest.raises(TraceError) if hides else contextlib.nullcontext():
+            held(Large())
 
 
 def test_nothing_of_the_step_changes():

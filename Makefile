@@ -10,6 +10,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/everystep-ready
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 TESTS  ?=
+BENCH  ?= full
 RECIPE_DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
@@ -44,8 +45,10 @@ format: $(READY)  ## Write the format and the fixes that ruff is sure of.
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(READY)  ## Time what benchmarks/ times; each prints both sides of its comparison.
+bench: $(READY)  ## Time everystep beside other libraries (an hour; BENCH=quick: two minutes).
 	@for file in benchmarks/*.py; do echo "==> $$file"; $(BIN)/python "$$file" || exit 1; done
+	@echo "==> benchmarks/peers; more columns: $(BIN)/pip install -r benchmarks/peers/requirements.txt"
+	@$(BIN)/python -m benchmarks.peers $(BENCH)
 
 recipes: $(READY)  ## Run the recipes on published data sets (RECIPE_DATA, minutes) and print their tables.
 	@echo "==> recipes/ett_h1.py"

@@ -1,6 +1,7 @@
 """A plan as one module: packing, regions, and a driver that goes through time chunk by chunk.
 
-``run(block)`` is all that is called from outside.
+Three functions of a block are called from outside: ``pack`` copies the parameters into the order in which products read
+them, ``steps`` goes through time with what was packed, and ``run`` does both.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def emit_program(plan: Plan, layout: Layout, dtype: str, target: Target, *, back
         backward: Whether steps are taken from the last to the first.
 
     Returns:
-        The module; ``run`` is its entry.
+        The module; ``pack``, ``steps`` and ``run`` are its entries.
     """
     module = llvm.Module(MODULE)
     module.triple = target.triple
@@ -39,18 +40,31 @@ def emit_program(plan: Plan, layout: Layout, dtype: str, target: Target, *, back
     regions = Regions(vectors, plan, layout, backward=backward)
     packs = [packing(vectors, str(n), panel.views, panel.columns) for n, panel in enumerate(layout.panels)]
     functions = regions.emit()
-    _emit_driver(regions, packs, functions)
+    parts = [_emit_packing(regions, packs), _emit_steps(regions, functions)]
+    _emit_run(regions, parts)
     return module
 
 
-def _emit_driver(regions: Regions, packs: list[llvm.Function], functions: list[llvm.Function]) -> None:
-    v, layout = regions.v, regions.layout
-    function = v.function("run", [v.pointer], internal=False)
+def _entry(regions: Regions, name: str) -> llvm.Function:
+    """Begin a function of the block that is called from outside."""
+    function = regions.v.function(name, [regions.v.pointer], internal=False)
     regions.block = function.args[0]
+    return function
+
+
+def _emit_packing(regions: Regions, packs: list[llvm.Function]) -> llvm.Function:
+    v, layout = regions.v, regions.layout
+    function = _entry(regions, "pack")
     for panel, pack in zip(layout.panels, packs, strict=True):
         roots = [regions.address(Root(view.root)) for view in panel.views]
         tiles = tile_count(panel.views[0].shape[1], panel.columns, v.width)
         v.builder.call(pack, [regions.address(panel), v.integer(0), v.integer(tiles), *roots])
+    v.builder.ret_void()
+    return function
+
+
+def _emit_steps(regions: Regions, functions: list[llvm.Function]) -> llvm.Function:
+    v, function = regions.v, _entry(regions, "steps")
     steps, chunk = regions.number("steps"), regions.number("chunk")
     with v.loop(0, steps, chunk) as done:
         build = v.builder
@@ -61,6 +75,14 @@ def _emit_driver(regions: Regions, packs: list[llvm.Function], functions: list[l
         for region in functions:
             _share(regions, region)
     v.builder.ret_void()
+    return function
+
+
+def _emit_run(regions: Regions, parts: list[llvm.Function]) -> None:
+    _entry(regions, "run")
+    for part in parts:
+        regions.v.builder.call(part, [regions.block])
+    regions.v.builder.ret_void()
 
 
 def _begin_chunk(regions: Regions, low: Value, high: Value) -> None:
@@ -116,5 +138,3 @@ def _text(sweeps: tuple[Sweep, ...], name: Callable[[Node], int]) -> str:
 
 def _spot(spot: Spot) -> str:
     return f"{tuple(spot.place)} {spot.offset}"
-
-

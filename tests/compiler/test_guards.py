@@ -18,6 +18,7 @@ from torch.nn.utils import parametrize
 
 import everystep as es
 from everystep.compiler.guards import Guard, roots_of
+from everystep.compiler.trace import TraceError
 
 SCALE = 0.5
 SETTINGS = {"scale": [1.0, 2.0]}
@@ -310,3 +311,21 @@ def test_a_subclass_that_overrides_a_step_differs_from_its_parent():
             return state, x
 
     assert Guard(Other(3, 3)).key() != Guard(es.cells.LSTM(3, 3)).key()
+
+
+def test_a_lazy_layer_is_left_alone():
+    cell = Own()
+    cell.enter = nn.LazyLinear(4)
+    with pytest.raises(TraceError) as caught:
+        Guard(cell)
+    assert str(caught.value) == (
+        "enter.weight has no shape yet; a lazy layer takes it from its first call: make that one with "
+        'engine="reference".'
+    )
+    assert cell.enter.has_uninitialized_params()
+
+
+def test_tensors_in_a_set_are_roots():
+    cell, one = Own(), torch.ones(2)
+    cell.kept = {one}
+    assert any(value is one for value in roots_of(cell).values())

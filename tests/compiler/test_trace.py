@@ -500,3 +500,35 @@ def test_a_context_may_hold_truths():
     kinds = {"used": ((4,), torch.bool)}
     graph = trace(call, Asked({"h": (4,)}, {"x": ((4,), torch.float32)}, kinds, torch.float32), {}).graph
     assert [n.truth for n in graph.nodes() if n.op == "leaf" and n.attribute == Leaf("row", "used")] == [True]
+
+
+def test_states_without_features_of_their_own_and_no_features_at_all():
+    def call(parts, streams, context, rows):
+        count, empty = parts
+        count = count + streams["x"]
+        return (count, empty), torch.cat([empty, streams["none"]], -1), {"count": count}
+
+    asked = Asked(
+        {"count": (), "empty": (0,)}, {"x": ((), torch.float64), "none": ((0,), torch.float64)}, {}, torch.float64
+    )
+    found = trace(call, asked, {})
+    assert found.shapes == {"state:count": (), "state:empty": (0,), "y": (0,), "tap:count": ()}
+    ones = {Leaf("state", "count"): torch.ones(3, 1), Leaf("x", "x"): torch.ones(3, 1)}
+    none = {Leaf("state", "empty"): torch.ones(3, 0), Leaf("x", "none"): torch.ones(3, 0)}
+    got = interpret(found.graph, ones | none, {})
+    assert got["tap:count"].tolist() == [[2.0]] * 3
+    assert got["y"].shape == (3, 0)
+
+
+def test_a_system_without_input_is_traced():
+    cell = es.cells.LinearSystem(0, 3, 2).double()
+    found = traced_cell(cell, inputs=0)
+    s = torch.randn(4, 3, dtype=torch.float64)
+    leaves = {Leaf("state", "s"): s, Leaf("x", "x"): s[:, :0]}
+    got = interpret(found.graph, leaves, found.prepare(roots_of(cell)))
+    torch.testing.assert_close(got["y"], (s @ cell.W.T + cell.b) @ cell.V.T + cell.c)
+
+
+def test_no_outputs_at_all_is_traced():
+    cell = es.cells.LinearSystem(2, 3, 0).double()
+    assert traced_cell(cell, inputs=2).shapes["y"] == (0,)

@@ -33,6 +33,9 @@ class Guard:
 
     Args:
         step: A cell, a function, a bound method or a partial.
+
+    Raises:
+        TraceError: A lazy layer has no shape yet.
     """
 
     def __init__(self, step: Any) -> None:

@@ -8,8 +8,10 @@ from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodT
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from everystep.compiler.guards_values import PLAIN, frozen, is_library, original, snapshot
+from everystep.compiler.trace_refuse import TraceError
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 _INSIDE = frozenset(vars(nn.Module())) - {"training"}  # what every module has
@@ -89,6 +91,11 @@ class Walk:
         return False
 
     def _tensor(self, name: str, value: Tensor, place: Place) -> None:
+        if is_lazy(value):
+            raise TraceError(
+                f"{name} has no shape yet; a lazy layer takes it from its first call: make that one with "
+                'engine="reference".'
+            )
         first = next((other for other, tensor in self.tensors.items() if tensor is value), None)
         if first is not None:
             self.aliases[name] = first
@@ -186,6 +193,7 @@ class Walk:
 
     def _container(self, name: str, values: Any) -> None:
         """What lies in a list, tuple, dict or set."""
+        values = list(values) if isinstance(values, (set, frozenset)) else values
         items = values.items() if isinstance(values, Mapping) else enumerate(values)
         for key, value in items:
             label = f"{name}.{key}" if name else str(key)

@@ -40,6 +40,8 @@ def _weighted(low: Lowering, a: Value, b: Value, start: Value | None) -> Value:
         raise mixes_rows(low.where, low.name)
     n = b.look.shape[-1]
     shape = torch.Size((*outer, n))
+    if not shape.numel():
+        return computed(ir.constant(0.0), shape, a.batch)
     if shape[:-1].numel() > PRODUCTS:
         raise low.refusal(f"one step takes {shape[:-1].numel()} products", "use fewer heads or places")
     rows_of_a = a.look.reshape(torch.Size(outer).numel(), k)
@@ -51,7 +53,7 @@ def _weighted(low: Lowering, a: Value, b: Value, start: Value | None) -> Value:
         weight = _at(weights, p // per_group, groups)
         begin = None if starts is None else starts[p]
         nodes.append(_affine(low, gather((_node(a),), row, low.where), b, weight, begin))
-    return computed(ir.cat(nodes, low.where) if nodes else ir.constant(0.0), shape, a.batch)
+    return computed(ir.cat(nodes, low.where), shape, a.batch)
 
 
 def _affine(low: Lowering, value: Node, b: Value, weight: Tensor, start: Node | None) -> Node:

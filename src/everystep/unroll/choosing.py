@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from torch import Tensor
 
 from everystep.engines import Answer, Job, NothingToRunError, reference
 from everystep.engines.choice import AUTO, by_default, default
-from everystep.errors import EngineError, FallbackWarning, unknown
+from everystep.engines.slower import warn_once
+from everystep.errors import EngineError, unknown
 
 
 class Ran(NamedTuple):
@@ -21,17 +23,23 @@ class Ran(NamedTuple):
     why: str
 
 
-def _llvm(job: Job) -> Answer:
-    from everystep.engines.llvm.run import run  # loads LLVM, which takes a while
+Quickly = Callable[[Any, Any, Any, bool], "tuple[Tensor, Any] | None"]
+_quickly: Quickly | None = None  # known once the compiled engine has run
 
+
+def _llvm(job: Job) -> Answer:
+    global _quickly  # noqa: PLW0603
+    from everystep.engines.llvm.quick import quickly  # loads LLVM, which takes a while
+    from everystep.engines.llvm.run import run
+
+    _quickly = quickly
     return run(job)
 
 
 ENGINES: dict[str, Callable[[Job], Answer]] = {"reference": reference.run, "llvm": _llvm}
 FASTEST = "llvm"
-COST = "the reference loop runs it, 3 to 30 times slower"
-
-_warned: set[tuple[str, str]] = set()
+_WHY = "it is the fastest engine here"
+_ASKED = 'engine="{}" was asked for'
 
 
 @contextmanager
@@ -94,15 +102,38 @@ def run_on(engine: str, job: Job) -> Ran:
     """
     engine = default() if engine == AUTO else engine
     if engine != AUTO:
-        return Ran(_named(engine, job), engine, f'engine="{engine}" was asked for')
+        return Ran(_named(engine, job), engine, _ASKED.format(engine))
     try:
-        return Ran(ENGINES[FASTEST](job), FASTEST, "it is the fastest engine here")
+        return Ran(ENGINES[FASTEST](job), FASTEST, _WHY)
     except NothingToRunError as nothing:
         return Ran(reference.run(job), "reference", str(nothing))
     except (EngineError, ImportError) as error:
         ran = Ran(reference.run(job), "reference", str(error))  # a step that is wrong is refused here, in its own words
-        _warn_once(job.step.who, ran.why)
+        warn_once(job.step.who, ran.why, stacklevel=3)
         return ran
+
+
+def chosen(engine: str, job: Job) -> tuple[str, str]:
+    """Name the engine that runs a job, and why; a slower one is told here and not warned of."""
+    before = set(_warned)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FallbackWarning)
+        _, ran, why = run_on(engine, job)
+    _warned.intersection_update(before)
+    return ran, why
+
+
+def run_quickly(engine: str, cell: Any, x: Any, state: Any, *, reverse: bool) -> tuple[Tensor, Any, str] | None:
+    """Run a cell by the compiled engine if it has served a call of this kind, for which all was checked.
+
+    Returns:
+        y, the last state and why this engine; None if the call must go the long way.
+    """
+    asked = default() if engine == AUTO else engine
+    if _quickly is None or asked not in {AUTO, FASTEST}:
+        return None
+    found = _quickly(cell, x, state, reverse)
+    return None if found is None else (*found, _WHY if asked == AUTO else _ASKED.format(FASTEST))
 
 
 def _named(engine: str, job: Job) -> Answer:
@@ -112,9 +143,3 @@ def _named(engine: str, job: Job) -> Answer:
         return reference.run(job)
     except EngineError as error:
         raise EngineError(f'{job.step.who}: engine "{engine}" can\'t serve this call: {error}') from error
-
-
-def _warn_once(who: str, why: str) -> None:
-    if (who, why) not in _warned:
-        _warned.add((who, why))
-        warnings.warn(f"{who}: {why.rstrip('.')}; {COST}.", FallbackWarning, stacklevel=5)

@@ -28,6 +28,7 @@ class Found(NamedTuple):
     lowered: Lowered
     roots: dict[str, Tensor]
     context: dict[str, Tensor]
+    guard: Guard
 
 
 class _Entry(NamedTuple):
@@ -46,15 +47,15 @@ def find(job: Job) -> Found:
         EngineError: The step can't be compiled.
     """
     entry = _entry(job.step.cell)
-    context = _context_tensors(job)
-    asked = _asked(job, context)
+    context = context_of(job)
+    asked = asked_of(job, context)
     key = asked_key(asked)
     lowered = entry.lowered.get(key)
     if lowered is None:
         lowered = entry.lowered[key] = _remembered(job, entry.guard, asked, key)
     if isinstance(lowered, EngineError):
         raise lowered
-    return Found(lowered, lowered.prepare(entry.guard.roots()), context)
+    return Found(lowered, lowered.prepare(entry.guard.roots()), context, entry.guard)
 
 
 def _entry(step: Any) -> _Entry:
@@ -89,12 +90,12 @@ def _traced(job: Job, guard: Guard, asked: Asked) -> Lowered | EngineError:
 
 def _held(job: Job, guard: Guard, asked: Asked) -> Lowered:
     step = job.step.cell
-    traced = trace(_call(job, step), asked, guard.roots())
-    hold(traced, asked, step, lambda other: _call(job, other))
+    traced = trace(call_of(job, step), asked, guard.roots())
+    hold(traced, asked, step, lambda other: call_of(job, other))
     return Lowered(job.step.who, traced, job.step.part_names, asked.dtype)
 
 
-def _asked(job: Job, context: Mapping[str, Tensor]) -> Asked:
+def asked_of(job: Job, context: Mapping[str, Tensor]) -> Asked:
     state = {name: tuple(p.shape[1:]) for name, p in zip(job.step.part_names, job.state, strict=True)}
     streams = {name: (tuple(x.shape[2:]), x.dtype) for name, x in streams_of(job.x).items()}
     shapes = {name: (tuple(value.shape[1:]), value.dtype) for name, value in context.items()}
@@ -112,7 +113,7 @@ def _dtype(job: Job) -> torch.dtype:
     return next((value.dtype for value in numbers if value.is_floating_point()), torch.get_default_dtype())
 
 
-def _context_tensors(job: Job) -> dict[str, Tensor]:
+def context_of(job: Job) -> dict[str, Tensor]:
     """What of the context belongs to a row of the batch; anything else can't be compiled yet."""
     context = job.step.context
     if context is None:
@@ -129,7 +130,7 @@ def _context_tensors(job: Job) -> dict[str, Tensor]:
     return found
 
 
-def _call(job: Job, cell: Any) -> StepCall:
+def call_of(job: Job, cell: Any) -> StepCall:
     """The step, or a copy of it, as the tracer calls it."""
     step = job.step
 

@@ -15,6 +15,14 @@ _DTYPES = {torch.float32, torch.float64, torch.bool}
 
 def why_not_plain(tensors: Iterable[Tensor]) -> str | None:
     """Say what keeps compiled code from serving, or None."""
+    watched = why_watched()
+    if watched is not None:
+        return watched
+    return next((reason for reason in map(_why_not_plain, tensors) if reason is not None), None)
+
+
+def why_watched() -> str | None:
+    """Say who wants to see every operation, or None."""
     if torch._C._functorch.maybe_current_level() is not None:  # noqa: SLF001
         return "a transform of torch.func is at work"
     if torch._C._len_torch_dispatch_stack():  # noqa: SLF001
@@ -23,17 +31,20 @@ def why_not_plain(tensors: Iterable[Tensor]) -> str | None:
         return "forward-mode differentiation is at work"
     if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:  # noqa: SLF001
         return "torch is tracing or exporting"
-    for value in tensors:
-        if type(value) not in _PLAIN:
-            return f"a tensor is a {type(value).__name__}"
-        if value.device.type != "cpu":
-            return f"a tensor lies on {value.device}"
-        if value.dtype not in _DTYPES:
-            return f"a tensor is {str(value.dtype).removeprefix('torch.')}"
-        if value.layout is not torch.strided or torch._C._functorch.is_functorch_wrapped_tensor(value):  # noqa: SLF001
-            return "a tensor is not plain memory"
-        if value.is_conj() or value.is_neg():
-            return "a tensor is a view that computes"
+    return None
+
+
+def _why_not_plain(value: Tensor) -> str | None:
+    if type(value) not in _PLAIN:
+        return f"a tensor is a {type(value).__name__}"
+    if not value.is_cpu:
+        return f"a tensor lies on {value.device}"
+    if value.dtype not in _DTYPES:
+        return f"a tensor is {str(value.dtype).removeprefix('torch.')}"
+    if value.layout is not torch.strided:
+        return "a tensor is not plain memory"
+    if value.is_neg():  # what is of these dtypes can't be conjugated
+        return "a tensor is a view that computes"
     return None
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
 from everystep.compiler.plan import Plan
-from everystep.engines.llvm.build import build
+from everystep.engines.llvm.build import Entry, build
 from everystep.engines.llvm.layout import NUMBERS, Layout
 from everystep.engines.llvm.packing import panel_size
 from everystep.engines.llvm.pool import SERIAL, Team, team
 from everystep.engines.llvm.program import described, emit_program
 from everystep.engines.llvm.target import host
+
+Block: TypeAlias = "ctypes.Array[ctypes.c_int64]"
 
 ALIGNED = 64  # bytes: a line of the cache, the widest vector
 CHUNK_BYTES = 1 << 20  # of what one chunk of time leaves for its weight gradients: it stays in the second cache
@@ -46,6 +48,18 @@ class Span(NamedTuple):
         return self.steps * self.rows if self.starts is None else int(self.starts[-1])
 
 
+class Frame:
+    """An argument block and what it points at that is not given: called by one thread at a time."""
+
+    def __init__(self, function: Entry, block: Block, crew: Team, held: object, own: frozenset[int], size: int) -> None:
+        self.block, self.own, self.size = block, own, size
+        self._function, self._address, self._enter, self._held = function, ctypes.addressof(block), crew.enter, held
+
+    def run(self) -> None:
+        """Run the code."""
+        self._enter(self._function, self._address)
+
+
 class Program:
     """One plan, compiled when first called.
 
@@ -65,9 +79,10 @@ class Program:
         def make():  # noqa: ANN202
             return emit_program(plan, self.layout, self._type, target, backward=backward)
 
-        self._run = build(key, make, target).entry("run", ctypes.c_void_p)
+        self.code = build(key, make, target)
+        self._run = self.code.entry("run", ctypes.c_void_p)
         self._block = ctypes.c_int64 * len(self.layout.slots)
-        self._memory = _Memory(self.layout, self.dtype.itemsize)
+        self.memory = _Memory(self.layout, self.dtype.itemsize)
         self._work = sum(len(panel.views) * panel.views[0].shape[0] * panel.views[0].shape[1] for panel in self.layout.panels)
         self._work += sum(one.view.shape[0] * (one.view.shape[1] if one.value else 1) for one in plan.reductions)
         self._chunk_size = sum(place.size for place in self.layout.places if place.space == "chunk")
@@ -79,23 +94,38 @@ class Program:
             span: The steps.
             tensors: A tensor for every slot of the layout that is not scratch memory.
         """
+        frame = self.frame(span)
+        for slot, tensor in tensors.items():
+            n = self.layout.slots.get(slot)
+            if n is not None and n not in frame.own:
+                frame.block[n] = tensor.data_ptr()
+        frame.run()
+
+    def frame(self, span: Span) -> Frame:
+        """Make an argument block for a span, with scratch memory; what is not scratch is still to be filled in."""
         chunk = self._chunk(span)
-        work = self._work * min(chunk * span.rows, span.taken)
-        crew = SERIAL if work < WORTH_SHARING else team(torch.get_num_threads())
-        scratch, offsets = self._memory.take(span.rows, chunk)
+        crew = self.crew(span, chunk)
+        bounds = bounds_of(span, crew.threads)
+        scratch, offsets = self.memory.take(span.rows, chunk)
         base = scratch.data_ptr()
-        bounds = _bounds(span, crew.threads)
-        numbers = self._numbers(span, chunk, crew, bounds)
-        slots = list(self.layout.slots)[len(NUMBERS) :]
-        addresses = [base + offsets[slot] if slot in offsets else tensors[slot].data_ptr() for slot in slots]
-        block = self._block(*numbers, *addresses)
-        crew.enter(self._run, ctypes.addressof(block))
+        block = self._block(*self.numbers(span, chunk, crew, bounds))
+        own = set()
+        for slot, offset in offsets.items():
+            own.add(self.layout.slots[slot])
+            block[self.layout.slots[slot]] = base + offset
+        return Frame(self._run, block, crew, (scratch, bounds, span.starts), frozenset(own), scratch.numel())
 
     def scratch(self, span: Span) -> int:
         """The bytes that a call takes besides its tensors."""
-        return self._memory.size(span.rows, self._chunk(span))
+        return self.memory.size(span.rows, self._chunk(span))
 
-    def _numbers(self, span: Span, chunk: int, crew: Team, bounds: ctypes.Array[ctypes.c_int64]) -> list[int]:
+    def crew(self, span: Span, chunk: int) -> Team:
+        """The threads that a call is worth."""
+        work = self._work * min(chunk * span.rows, span.taken)
+        return SERIAL if work < WORTH_SHARING else team(torch.get_num_threads())
+
+    def numbers(self, span: Span, chunk: int, crew: Team, bounds: ctypes.Array[ctypes.c_int64]) -> list[int]:
+        """What a block begins with."""
         first = (span.steps - 1) * span.rows if span.reverse else 0
         stride = -span.rows if span.reverse else span.rows
         starts = 0 if span.starts is None else span.starts.data_ptr()
@@ -109,13 +139,13 @@ class Program:
         return max(1, min(span.steps, rows // max(1, span.rows)))
 
 
-def _bounds(span: Span, pieces: int) -> ctypes.Array[ctypes.c_int64]:
+def bounds_of(span: Span, pieces: int) -> ctypes.Array[ctypes.c_int64]:
     """Cut the batch so that every piece takes about as many steps."""
     if span.lengths is None or pieces == 1:
         ends = [span.rows * n // pieces for n in range(pieces + 1)]
     else:
         steps = span.lengths.cumsum(0)
-        targets = torch.arange(1, pieces) * span.taken // pieces
+        targets = torch.arange(1, pieces, device="cpu") * span.taken // pieces
         ends = [0, *torch.searchsorted(steps, targets).tolist(), span.rows]
     return (ctypes.c_int64 * (pieces + 1))(*ends)
 
@@ -138,7 +168,7 @@ class _Memory:
     def take(self, rows: int, chunk: int) -> tuple[Tensor, dict[object, int]]:
         """Allocate it; gives the memory and where each slot begins, in bytes."""
         size, offsets = self._arranged(rows, chunk)
-        memory = torch.empty(size + ALIGNED, dtype=torch.uint8)
+        memory = torch.empty(size + ALIGNED, dtype=torch.uint8, device="cpu")
         shift = -memory.data_ptr() % ALIGNED
         return memory[shift:], offsets
 

@@ -13,6 +13,8 @@ from everystep.engines.llvm.finding import Found, find
 from everystep.engines.llvm.packed import Packed, pack
 from everystep.engines.llvm.plainness import why_not_plain
 from everystep.engines.llvm.programs import Span
+from everystep.engines.llvm.quick import remember
+from everystep.engines.llvm.recipes import Names
 from everystep.engines.llvm.segments import Segmented
 from everystep.engines.stepping import Parts, streams_of
 from everystep.errors import EngineError
@@ -77,6 +79,7 @@ class _Launch:
         passes = self.lowered.passes(self.recorded, self.job.resets is not None, forced, wanted, wanted_roots)
         span = self.packed.span if self.packed else Span(self.steps, self.rows, self.job.reverse)
         call = Call(passes, span, tuple(time), tuple(state), tuple(rows), tuple(roots), OPERATIONS[self.job.recompute])
+        remember(self.job, self.found.guard, self.lowered, Names(tuple(time), tuple(state), tuple(rows), tuple(roots)))
         outputs, last = launch(call, tensors)
         record = {name: self._output(name, outputs[f"record:{name}"]) for name in self.recorded}
         return Answer(self._output("y", outputs["y"]), self._last(last), record)

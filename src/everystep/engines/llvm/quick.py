@@ -1,0 +1,158 @@
+"""The short way for a call like an earlier one: every check that could fail has passed once and can't fail now.
+
+For a cell with x and a state of the same shapes as before, and nothing else asked for, what is left is to see that nothing
+has changed that the trace took for granted, to fill in addresses, and to run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from everystep.cell import Cell
+from everystep.compiler.guards import Guard
+from everystep.compiler.ir import Leaf
+from everystep.engines.job import Job
+from everystep.engines.llvm.autograd import Call, Whole, differentiably
+from everystep.engines.llvm.lowered import Lowered
+from everystep.engines.llvm.passes import Passes
+from everystep.engines.llvm.plainness import is_plain
+from everystep.engines.llvm.programs import Span
+from everystep.engines.llvm.recipes import BackwardRecipe, ForwardRecipe, Names
+
+MOST = 64  # kinds of call that are remembered for a cell
+
+
+class _Known(NamedTuple):
+    guard: Guard
+    ready: dict[Hashable, _Ready]
+
+
+_known: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
+
+
+def quickly(cell: Any, x: Any, state: Any, reverse: bool) -> tuple[Tensor, Any] | None:  # noqa: FBT001
+    """Run a cell over x if such a call was seen before.
+
+    Returns:
+        y and the state after the last step; None if this call must go the long way.
+    """
+    known = _known.get(cell) if type(x) is Tensor else None
+    if known is None:
+        return None
+    ready = known.ready.get(_kind(x, state, reverse))
+    if ready is None or not known.guard.holds():
+        return None
+    return ready.run(x, state, known.guard)
+
+
+def remember(job: Job, guard: Guard, lowered: Lowered, names: Names) -> None:
+    """Let calls like this one go the short way."""
+    cell, step = job.step.cell, job.step
+    whole = type(job.x) is Tensor and isinstance(cell, Cell) and step.context is None and not lowered.recorded(job.record)
+    asked = job.used is not None or job.resets is not None or job.forced or job.recompute
+    if not whole or asked or any(len(lowered.traced.shapes[f"state:{part}"]) != 1 for part in step.part_names):
+        return
+    own = type(cell).initial_state is not Cell.initial_state or "initial_state" in cell.__dict__
+    state = step.assemble(job.state)
+    known = _known.get(cell)
+    if known is None or known.guard is not guard:
+        known = _known[cell] = _Known(guard, {})
+    if len(known.ready) >= MOST:
+        known.ready.clear()
+    ready = _Ready(job, lowered, names)
+    known.ready[_kind(job.x, state, job.reverse)] = ready
+    if not own:
+        known.ready[_kind(job.x, None, job.reverse)] = ready
+
+
+def _kind(x: Tensor, state: Any, reverse: bool) -> Hashable:  # noqa: FBT001
+    parts = None if state is None else (type(state), *((type(part), part.shape, part.dtype) for part in state))
+    return (x.shape, x.dtype, reverse, parts)
+
+
+class _Ready:
+    """A kind of call, ready to run."""
+
+    def __init__(self, job: Job, lowered: Lowered, names: Names) -> None:
+        steps, rows = job.x.shape[:2]
+        self.span = Span(steps, rows, job.reverse)
+        self.shape = (steps, rows, *lowered.shape("y"))
+        self.make = type(job.step.assemble(job.state))
+        self.lowered, self.names = lowered, names
+        self.direct = set(names.roots) <= set(lowered.traced.roots)
+        self.zeros = tuple(torch.zeros_like(part, requires_grad=False) for part in job.state)
+        self.recipes: dict[tuple[bool, ...], _Recipes] = {}
+
+    def run(self, x: Tensor, state: Any, guard: Guard) -> tuple[Tensor, Any] | None:
+        roots = self.lowered.prepare(guard.roots())
+        parts = self.zeros if state is None else tuple(state)
+        tensors = (x, *parts, *roots.values())
+        prepared = () if self.direct else roots.values()  # what the guard holds is as it was
+        if not is_plain((x, *(() if state is None else parts), *prepared)):
+            return None
+        flat = tensors
+        if not all(value.is_contiguous() for value in (x, *parts)):
+            flat = (x.contiguous(), *(part.contiguous() for part in parts), *roots.values())
+        if torch.is_grad_enabled():
+            wanted = tuple(value.requires_grad for value in tensors)
+            if any(wanted):
+                recipes = self.recipes.get(wanted) or self._recipes(wanted)
+                y, *last = _Quick.apply(recipes, *flat)
+                return y.view(self.shape), self.make(*last)
+        recipes = self.recipes.get(()) or self._recipes(())
+        stored, last = recipes.inference.run(self.span, flat)
+        return stored[recipes.inference.outputs[0]].view(self.shape), self.make(*last)
+
+    def _recipes(self, wanted: tuple[bool, ...]) -> _Recipes:
+        names = self.names
+        every = [*(Leaf("x", name.removeprefix("x:")) for name in names.time), *(None for _ in names.state)]
+        leaves = [leaf for leaf, yes in zip(every, wanted, strict=False) if yes and leaf]
+        roots = [name for name, yes in zip(names.roots, wanted[len(every) :], strict=False) if yes]
+        passes = self.lowered.passes((), False, (), leaves, roots)  # noqa: FBT003
+        self.recipes[wanted] = found = _Recipes(passes, self.span, names, training=bool(wanted))
+        return found
+
+
+class _Recipes:
+    """How each pass of a kind of call is made."""
+
+    def __init__(self, passes: Passes, span: Span, names: Names, *, training: bool) -> None:
+        self.call = Call(passes, span, *names, Whole)
+        outputs, parts = passes.outputs, passes.parts
+        if not training:
+            self.inference = ForwardRecipe(passes.inference, names, outputs, parts)
+        else:
+            self.training = ForwardRecipe(passes.training, names, outputs, parts)
+            self.backward = BackwardRecipe(passes.backward, self.training, names, outputs, parts)
+
+
+class _Quick(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, recipes: _Recipes, *tensors: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        stored, last = recipes.training.run(recipes.call.span, tensors)
+        ctx.recipes, ctx.count = recipes, len(tensors)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*tensors, *stored)
+        return (stored[recipes.training.outputs[0]], *last)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        recipes: _Recipes = ctx.recipes
+        saved: Sequence[Tensor] = ctx.saved_tensors
+        tensors = saved[: ctx.count]
+        if torch.is_grad_enabled() or not is_plain((*tensors, *(g for g in gradients if g is not None))):
+            flat = (tensors[0].reshape(len(tensors[0]) * tensors[0].shape[1], -1), *tensors[1:])
+            return (None, *_shaped(differentiably(recipes.call, flat, gradients), tensors))
+        found = recipes.backward.run(recipes.call.span, tensors, saved[ctx.count :], gradients[:1], gradients[1:])
+        wanted = zip(_shaped(found, tensors), ctx.needs_input_grad[1:], strict=True)
+        return (None, *(gradient if needed else None for gradient, needed in wanted))
+
+
+def _shaped(found: Sequence[Tensor | None], tensors: Sequence[Tensor]) -> list[Tensor | None]:
+    """Gradients in the shapes of what they are of: x has a time axis, which compiled code does not see."""
+    return [None if g is None else g.view(value.shape) for g, value in zip(found, tensors, strict=True)]

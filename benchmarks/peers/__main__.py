@@ -46,6 +46,8 @@ def main() -> None:
     print(f"\n{text(run)}\nkept in {asked.json}")
     if asked.page:
         write_page(run, asked.page)
+    if any(why.startswith(("failed", "wrong")) for one in run.records if (why := one.left_out.get(OURS))):
+        raise SystemExit("everystep failed or was wrong: see the end of the tables.")
 
 
 def _asked() -> argparse.Namespace:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from llvmlite import ir
 
+from everystep.compiler import show
 from everystep.engines.llvm import build, cache, elf, target
 from everystep.errors import EngineError
 
@@ -64,7 +65,7 @@ class Maker:
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "code"))
-    monkeypatch.delenv(build.VARIABLE, raising=False)
+    monkeypatch.delenv(show.VARIABLE, raising=False)
     forget()
     yield tmp_path / "code"
     forget()
@@ -223,7 +224,7 @@ def test_the_text_is_shown_when_asked_for_even_if_it_lies_on_the_disk(monkeypatc
     build.build("adding", Maker(), HOST)
     assert capfd.readouterr().err == ""
     forget()
-    monkeypatch.setenv(build.VARIABLE, "plan,llvm")
+    monkeypatch.setenv(show.VARIABLE, "plan,llvm")
     build.build("adding", Maker(), HOST)
     assert 'define void @"add"(ptr' in capfd.readouterr().err
 

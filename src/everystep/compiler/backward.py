@@ -35,7 +35,7 @@ def backward_step(forward: Graph, wanted: Collection[Leaf], wanted_roots: Collec
     leaves = {node.attribute: node for node in forward.nodes() if node.op == "leaf"}
     parts = [name.removeprefix("state:") for name in forward.outputs if name.startswith("state:")]
     asked = [node for leaf, node in leaves.items() if leaf in wanted or leaf.kind == "state"]
-    gradients = differentiate(_seeds(forward), asked, wanted_roots)
+    gradients = differentiate(seeds_of(forward), asked, wanted_roots)
     outputs = {_name(leaf): _gradient_of(node, gradients) for leaf, node in leaves.items() if node in asked}
     for part in parts:  # a part that no step reads passes no gradient on
         size = forward.outputs[f"state:{part}"].size
@@ -50,7 +50,8 @@ def backward_step(forward: Graph, wanted: Collection[Leaf], wanted_roots: Collec
     return Backward(graph, deferred, keeper.kept, keeper.sequences)
 
 
-def _seeds(forward: Graph) -> dict[Node, Node]:
+def seeds_of(forward: Graph) -> dict[Node, Node]:
+    """The gradient of every output, as a backward step is given it: from later steps, and from outside."""
     seeds: dict[Node, Node] = {}
     for name, node in forward.outputs.items():
         if node.truth:

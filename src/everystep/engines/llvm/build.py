@@ -19,12 +19,12 @@ from typing import Any, TypeAlias
 import llvmlite
 from llvmlite import binding, ir
 
+from everystep.compiler.show import is_shown
 from everystep.engines.llvm import cache as disk
 from everystep.engines.llvm.elf import symbols
 from everystep.engines.llvm.target import Target
 from everystep.errors import EngineError
 
-VARIABLE = "EVERYSTEP_SHOW"
 REMEMBERED = 512  # modules; one is some 100 kB
 _ROOM = Path(__file__).parent
 _EMITTERS = (_ROOM.parents[1] / "compiler", _ROOM)  # what writes the text: another text needs another key
@@ -120,7 +120,7 @@ def emit(module: ir.Module, target: Target) -> bytes:
     machine = target.machine()
     module.triple, module.data_layout = machine.triple, str(machine.target_data)
     text = str(module)
-    if _shown():
+    if is_shown("llvm"):
         print(text, file=sys.stderr)
     try:
         parsed = binding.parse_assembly(text)
@@ -149,15 +149,11 @@ def _compiled(full: str, make: Callable[[], ir.Module], target: Target) -> Built
 
 
 def _loaded(full: str, target: Target) -> Built | None:
-    code = None if _shown() else disk.load(full)
+    code = None if is_shown("llvm") else disk.load(full)
     try:
         return Built(code, target) if code else None
     except EngineError:  # not what we would have written: compile it
         return None
-
-
-def _shown() -> bool:
-    return "llvm" in os.environ.get(VARIABLE, "").split(",")
 
 
 def _full_key(key: str | bytes, target: Target) -> str:

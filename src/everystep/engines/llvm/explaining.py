@@ -1,0 +1,136 @@
+"""What the compiled engine makes of a step: its plans, told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from everystep.compiler import ir
+from everystep.compiler.costs import Cost, bytes_kept, cost_of, is_kept
+from everystep.compiler.ir import Leaf, Node
+from everystep.compiler.naming import Names, backward_names, forward_names
+from everystep.compiler.plan import Plan, Sweep
+from everystep.compiler.plan_printer import PlanPrinter, graph_text
+from everystep.compiler.variables import variables
+from everystep.engines.job import Job
+from everystep.engines.llvm.finding import Found, asked_of, call_of, find
+from everystep.engines.llvm.passes import Passes
+from everystep.engines.stepping import streams_of
+
+
+class Explained(NamedTuple):
+    """What there is to tell; see :class:`everystep.unroll.explanation.Explanation`."""
+
+    step: str
+    prepared: tuple[str, ...]
+    hoisted: tuple[str, ...]
+    sunk: tuple[str, ...]
+    kept: tuple[str, ...]
+    recomputed: tuple[str, ...]
+    deferred: tuple[str, ...]
+    plans: dict[str, Plan]
+    loops: dict[str, str]
+    costs: dict[str, Cost]
+    kept_bytes: int
+
+
+def explained(job: Job) -> Explained:
+    """Tell what the compiled engine makes of a step.
+
+    Args:
+        job: An unroll of it; its values are not read.
+
+    Raises:
+        EngineError: The step can't be compiled.
+    """
+    found = find(job)
+    passes = passes_of(job, found)
+    plans = {"inference": passes.inference.plan, "training": passes.training.plan, "backward": passes.backward.plan}
+    names, names_back = _names(job, found, passes)
+    printers = {name: PlanPrinter(plan, names_back if name == "backward" else names) for name, plan in plans.items()}
+    size = passes.dtype.itemsize
+    return Explained(
+        step=graph_text(found.lowered.traced.graph, names),
+        prepared=tuple(_prepared(job, found)),
+        hoisted=_stored(printers["training"], plans["training"].before),
+        sunk=_stored(printers["training"], plans["training"].after),
+        kept=_kept(printers["training"], plans["training"]),
+        recomputed=_recomputed(printers["backward"], plans["training"], names),
+        deferred=tuple(map(printers["backward"].reduction, plans["backward"].reductions)),
+        plans=plans,
+        loops={name: "\n".join(printer.lines()) for name, printer in printers.items()},
+        costs={name: cost_of(plan, size) for name, plan in plans.items()},
+        kept_bytes=bytes_kept(plans["training"], size),
+    )
+
+
+def passes_of(job: Job, found: Found) -> Passes:
+    """The passes that a call with gradients takes."""
+    time = {f"x:{name}": value for name, value in streams_of(job.x).items()}
+    time |= {f"value:{name}": values for name, (values, _) in job.forced.items()}
+    rows = dict(found.context)
+    if job.resets is not None:
+        rows |= {f"initial {n}": part for n, part in zip(job.step.part_names, job.initial, strict=True)}
+    wanted = [Leaf(*name.split(":", 1)) for name, value in time.items() if value.requires_grad]
+    wanted += [Leaf("row", name) for name, value in rows.items() if value.requires_grad]
+    wanted_roots = [name for name, value in found.roots.items() if value.requires_grad]
+    recorded = found.lowered.recorded(job.record)
+    return found.lowered.passes(recorded, job.resets is not None, tuple(job.forced), wanted, wanted_roots)
+
+
+def _names(job: Job, found: Found, passes: Passes) -> tuple[Names, Names]:
+    """What values are called, forward and backward."""
+    cell, graph = job.step.cell, found.lowered.traced.graph
+    function = getattr(cell, "step", cell)
+    own = variables(call_of(job, cell), function, asked_of(job, found.context), found.guard.roots())
+    names = forward_names(graph, {name: tuple(root.shape) for name, root in found.roots.items()}, own)
+    backward = backward_names(names, passes.graph, passes.training.plan, passes.backward.plan, passes.wanted_roots)
+    return names, backward
+
+
+def _prepared(job: Job, found: Found) -> Iterable[str]:
+    """What torch computes from parameters alone, and from which."""
+    known = {id(value): name for name, value in found.guard.roots().items()}
+    for name, value in found.roots.items():
+        if id(value) not in known:
+            sources = dict.fromkeys(_sources(value, known))
+            yield f"{name} ({' x '.join(map(str, value.shape))})" + (f" from {', '.join(sources)}" if sources else "")
+
+
+def _sources(value: Tensor, known: dict[int, str]) -> Iterable[str]:
+    """The parameters that autograd would carry a gradient back to."""
+    ends: list[Any] = [value.grad_fn]
+    seen = set()
+    while ends:
+        function = ends.pop()
+        if function is None or function in seen:
+            continue
+        seen.add(function)
+        variable = getattr(function, "variable", None)
+        if variable is not None:
+            yield known.get(id(variable), "a parameter")
+        ends += [following for following, _ in function.next_functions]
+
+
+def _stored(printer: PlanPrinter, sweeps: tuple[Sweep, ...]) -> tuple[str, ...]:
+    """What some sweeps leave to others, or put out."""
+    return tuple(dict.fromkeys(printer.formulas.use(store.node) for sweep in sweeps for store in sweep.stores))
+
+
+def _kept(printer: PlanPrinter, plan: Plan) -> tuple[str, ...]:
+    stores = [store for sweep in plan.sweeps for store in sweep.stores if is_kept(store.spot.place)]
+    return tuple(dict.fromkeys(printer.formulas.use(store.node) for store in stores))
+
+
+def _recomputed(printer: PlanPrinter, forward: Plan, names: Names) -> tuple[str, ...]:
+    """What a backward plan computes that the forward plan computes too."""
+    before = {names.keys.of(node) for sweep in forward.sweeps for node in sweep.nodes if _works(node)}
+    keys = printer.names.keys
+    again = [node for sweep in printer.plan.sweeps for node in sweep.nodes if _works(node) and keys.of(node) in before]
+    return tuple(dict.fromkeys(printer.formulas.of(node) for node in again))
+
+
+def _works(node: Node) -> bool:
+    return node.op not in ir.LEAVES | {"slice", "spread", "cat"}

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from everystep.engines.llvm.passes import Given, Passes
-from everystep.engines.llvm.plainness import is_plain
+from everystep.engines.llvm.backward import Gradients
+from everystep.engines.llvm.forward import Given, Tensors
+from everystep.engines.llvm.memory import laid_out_as, layout_of
+from everystep.engines.llvm.passes import Passes
+from everystep.engines.llvm.plainness import why_not_plain
 from everystep.engines.llvm.programs import Span
 from everystep.engines.llvm.slowly import slowly
+from everystep.engines.slower import warn_once
 
 
 class Call(NamedTuple):
@@ -24,22 +29,30 @@ class Call(NamedTuple):
     roots: tuple[str, ...]
     operation: type[torch.autograd.Function]
 
-    def given(self, tensors: tuple[Tensor, ...]) -> Given:
+    def given(self, tensors: Sequence[Tensor]) -> Given:
         """Name the tensors."""
-        groups, at = [], 0
-        for names in (self.time, self.state, self.rows, self.roots):
-            groups.append(dict(zip(names, tensors[at : at + len(names)], strict=True)))
-            at += len(names)
-        return Given(*groups)
+        rest = iter(tensors)
+        return Given(
+            *({name: next(rest) for name in names} for names in (self.time, self.state, self.rows, self.roots))
+        )
 
-    def gradients(self, found: dict[str, Tensor], tensors: tuple[Tensor, ...]) -> list[Tensor | None]:
+    def gradients_of(self, results: Sequence[Tensor]) -> Gradients:
+        """Name the gradients of everything that comes out, and lay them out densely."""
+        passes, outputs = self.passes, len(self.passes.outputs)
+        dense = [gradient.contiguous() for gradient in results]
+        return Gradients(
+            dict(zip(passes.outputs, dense[:outputs], strict=True)),
+            dict(zip(passes.parts, dense[outputs:], strict=True)),
+        )
+
+    def in_order(self, found: Tensors, tensors: Sequence[Tensor]) -> list[Tensor | None]:
         """Gradients in the order of the tensors; None where there is none."""
         names = [*self.time, *(f"state:{name}" for name in self.state), *(f"row:{name}" for name in self.rows)]
         names += [f"root:{name}" for name in self.roots]
         return [found.get(name) if value.requires_grad else None for name, value in zip(names, tensors, strict=True)]
 
 
-def launch(call: Call, tensors: tuple[Tensor, ...]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def launch(call: Call, tensors: tuple[Tensor, ...]) -> tuple[Tensors, Tensors]:
     """Run a step over time; what it puts out for every step, and the last state.
 
     Tensors are flat: (steps of all rows, size), (rows, size), and parameters as they are.
@@ -49,9 +62,23 @@ def launch(call: Call, tensors: tuple[Tensor, ...]) -> tuple[dict[str, Tensor], 
         found = call.operation.apply(call, *tensors)
         outputs = dict(zip(passes.outputs, found, strict=False))
         return outputs, dict(zip(passes.parts, found[len(outputs) :], strict=True))
-    given = call.given(tensors)
-    stored, last = passes.forward(passes.inference, call.span, given)
+    stored, last = passes.forward(passes.inference, call.span, call.given(tensors))
     return {name: stored[name] for name in passes.outputs}, last
+
+
+def save(ctx: Any, call: Call, tensors: Sequence[Tensor], kept: Sequence[Tensor]) -> None:
+    """Have torch save what the way back needs."""
+    ctx.call, ctx.count = call, len(tensors)
+    ctx.layouts = [layout_of(value) for value in (*tensors, *kept)]
+    ctx.save_for_backward(*tensors, *kept)
+
+
+def saved(ctx: Any) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Give what was saved: given and kept tensors, laid out as they were, whatever hooks made of them meanwhile."""
+    values = ctx.saved_tensors
+    if why_not_plain(values) is None:
+        values = [laid_out_as(value, layout) for value, layout in zip(values, ctx.layouts, strict=True)]
+    return tuple(values[: ctx.count]), tuple(values[ctx.count :])
 
 
 class Whole(torch.autograd.Function):
@@ -59,40 +86,44 @@ class Whole(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, call: Call, *tensors: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        """Run forward."""
         passes = call.passes
         stored, last = passes.forward(passes.training, call.span, call.given(tensors))
-        ctx.call, ctx.names = call, tuple(stored)
-        ctx.count = len(tensors)
-        ctx.save_for_backward(*tensors, *stored.values())
+        ctx.names = tuple(stored)
+        save(ctx, call, tensors, tuple(stored.values()))
         return (*(stored[name] for name in passes.outputs), *last.values())
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        """Run backward."""
         call: Call = ctx.call
-        saved = ctx.saved_tensors
-        tensors, kept = saved[: ctx.count], saved[ctx.count :]
-        if torch.is_grad_enabled() or not is_plain((*tensors, *gradients)):
+        tensors, kept = saved(ctx)
+        if must_differentiate(call, (*tensors, *gradients)):
             return (None, *differentiably(call, tensors, gradients))
         stored = dict(zip(ctx.names, kept, strict=True))
-        passes = call.passes
-        outputs = len(passes.outputs)
-        of_outputs = {name: g.contiguous() for name, g in zip(passes.outputs, gradients, strict=False)}
-        of_last = dict(zip(passes.parts, gradients[outputs:], strict=True))
-        found = passes.back(call.span, call.given(tensors), stored, of_outputs, of_last)
-        return (None, *call.gradients(found, tensors))
+        found = call.passes.back(call.span, call.given(tensors), stored, call.gradients_of(gradients))
+        return (None, *call.in_order(found, tensors))
 
 
-def differentiably(call: Call, tensors: tuple[Tensor, ...], gradients: tuple[Tensor, ...]) -> list[Tensor | None]:
+def must_differentiate(call: Call, tensors: Sequence[Tensor]) -> bool:
+    """Whether compiled code can't go back here, which costs time and is told once."""
+    differentiated = "its gradients are to be differentiated again" if torch.is_grad_enabled() else None
+    reason = differentiated or why_not_plain(tensors)
+    if reason is not None:
+        warn_once(call.passes.who, reason)
+    return reason is not None
+
+
+def differentiably(call: Call, tensors: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
     """The gradients by torch's own operations, so that they can be differentiated again."""
-    with torch.enable_grad():
+    again = torch.is_grad_enabled()
+    with torch.enable_grad(), torch.autocast("cpu", enabled=False):
         stored, last = slowly(call.passes.graph, call.span, call.given(tensors))
         results = [*(stored[name] for name in call.passes.outputs), *last.values()]
-        pairs = [(r, g) for r, g in zip(results, gradients, strict=True) if r.requires_grad]
+        pairs = [(r, g) for r, g in zip(results, gradients, strict=True) if g is not None and r.requires_grad]
         wanted = [value for value in tensors if value.requires_grad]
-        create = torch.is_grad_enabled()
-        found = iter(
-            torch.autograd.grad(
-                [r for r, _ in pairs], wanted, [g for _, g in pairs], create_graph=create, allow_unused=True
-            )
-        )
+        if not pairs:
+            return [None] * len(tensors)
+        ends, seeds = zip(*pairs, strict=True)
+        found = iter(torch.autograd.grad(ends, wanted, seeds, create_graph=again, allow_unused=True))
     return [next(found) if value.requires_grad else None for value in tensors]

@@ -12,9 +12,13 @@ from torch import Tensor
 
 from everystep.compiler.agree import hold
 from everystep.compiler.guards import Guard
+from everystep.compiler.printer import written
+from everystep.compiler.show import show
 from everystep.compiler.trace import Asked, StepCall, trace
 from everystep.engines.choice import by_default
 from everystep.engines.job import Job
+from everystep.engines.llvm.compiling import compiling, remembered
+from everystep.engines.llvm.door import computed_in, roots_in, widened
 from everystep.engines.llvm.lowered import Lowered
 from everystep.engines.stepping import Parts, Stepper, streams_of
 from everystep.errors import EngineError
@@ -46,16 +50,13 @@ def find(job: Job) -> Found:
     Raises:
         EngineError: The step can't be compiled.
     """
-    entry = _entry(job.step.cell)
+    with compiling():
+        guard, known = _entry(job.step.cell)
     context = context_of(job)
     asked = asked_of(job, context)
     key = asked_key(asked)
-    lowered = entry.lowered.get(key)
-    if lowered is None:
-        lowered = entry.lowered[key] = _remembered(job, entry.guard, asked, key)
-    if isinstance(lowered, EngineError):
-        raise lowered
-    return Found(lowered, lowered.prepare(entry.guard.roots()), context, entry.guard)
+    lowered = remembered(known, key, lambda: _of_any_step(job, guard, asked, (guard.key(), key)))
+    return Found(lowered, lowered.prepare(roots_in(asked.dtype, guard.roots())), context, guard)
 
 
 def _entry(step: Any) -> _Entry:
@@ -69,48 +70,41 @@ def _entry(step: Any) -> _Entry:
     return entry
 
 
-def _remembered(job: Job, guard: Guard, asked: Asked, key: object) -> Lowered | EngineError:
+def _of_any_step(job: Job, guard: Guard, asked: Asked, key: object) -> Lowered:
     """Find the trace of any step that is the same, or trace this one."""
-    whole = (guard.key(), key)
-    if whole not in _lowered:
-        _lowered[whole] = _traced(job, guard, asked)
-        while len(_lowered) > REMEMBERED:
-            _lowered.popitem(last=False)
-    _lowered.move_to_end(whole)
-    return _lowered[whole]
+    lowered = remembered(_lowered, key, lambda: _traced(job, guard, asked))
+    _lowered.move_to_end(key)
+    while len(_lowered) > REMEMBERED:
+        _lowered.popitem(last=False)
+    return lowered
 
 
-def _traced(job: Job, guard: Guard, asked: Asked) -> Lowered | EngineError:
-    try:
-        with by_default("reference"):  # for a step that unrolls a cell of its own
-            return _held(job, guard, asked)
-    except EngineError as refusal:
-        return refusal
-
-
-def _held(job: Job, guard: Guard, asked: Asked) -> Lowered:
-    step = job.step.cell
-    traced = trace(call_of(job, step), asked, guard.roots())
-    hold(traced, asked, step, lambda other: call_of(job, other))
+def _traced(job: Job, guard: Guard, asked: Asked) -> Lowered:
+    step = widened(job.step.cell)
+    roots = guard.roots() if step is job.step.cell else Guard(step).roots()
+    with by_default("reference"):  # for a step that unrolls a cell of its own
+        traced = trace(call_of(job, step), asked, roots)
+        hold(traced, asked, step, lambda other: call_of(job, other))
     return Lowered(job.step.who, traced, job.step.part_names, asked.dtype)
 
 
 def asked_of(job: Job, context: Mapping[str, Tensor]) -> Asked:
+    """Describe what a job gives its step."""
+    dtype = computed_in(job)
+
+    def kind(value: Tensor) -> torch.dtype:
+        return dtype if value.is_floating_point() else value.dtype
+
     state = {name: tuple(p.shape[1:]) for name, p in zip(job.step.part_names, job.state, strict=True)}
-    streams = {name: (tuple(x.shape[2:]), x.dtype) for name, x in streams_of(job.x).items()}
-    shapes = {name: (tuple(value.shape[1:]), value.dtype) for name, value in context.items()}
-    return Asked(state, streams, shapes, _dtype(job))
+    streams = {name: (tuple(x.shape[2:]), kind(x)) for name, x in streams_of(job.x).items()}
+    shapes = {name: (tuple(value.shape[1:]), kind(value)) for name, value in context.items()}
+    return Asked(state, streams, shapes, dtype)
 
 
 def asked_key(asked: Asked) -> object:
     """Everything that was asked, as something to look up by."""
     state, x, context, dtype = asked
     return (tuple(state.items()), tuple(x.items()), tuple(context.items()), dtype)
-
-
-def _dtype(job: Job) -> torch.dtype:
-    numbers = [*job.state, *streams_of(job.x).values()]
-    return next((value.dtype for value in numbers if value.is_floating_point()), torch.get_default_dtype())
 
 
 def context_of(job: Job) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from torch.autograd import forward_ad
 from torch.nn import Parameter
 
 _PLAIN = {Tensor, Parameter}
-_DTYPES = {torch.float32, torch.float64, torch.bool}
+_DTYPES = {torch.float32, torch.float64, torch.bool, torch.bfloat16, torch.float16}
 
 
 def why_not_plain(tensors: Iterable[Tensor]) -> str | None:

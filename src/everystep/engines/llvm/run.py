@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import prod
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -9,8 +12,11 @@ from torch import Tensor
 from everystep.compiler.ir import Leaf
 from everystep.engines.job import Answer, Job, NothingToRunError
 from everystep.engines.llvm.autograd import Call, Whole, launch
+from everystep.engines.llvm.door import Results, results_of
 from everystep.engines.llvm.finding import Found, find
+from everystep.engines.llvm.forward import Given, Tensors
 from everystep.engines.llvm.packed import Packed, pack
+from everystep.engines.llvm.passes import Passes
 from everystep.engines.llvm.plainness import why_not_plain
 from everystep.engines.llvm.programs import Span
 from everystep.engines.llvm.quick import remember
@@ -19,6 +25,7 @@ from everystep.engines.llvm.segments import Segmented
 from everystep.engines.stepping import Parts, streams_of
 from everystep.errors import EngineError
 
+K = TypeVar("K")
 OPERATIONS = {None: Whole, "segments": Segmented}
 
 
@@ -34,17 +41,21 @@ def run(job: Job) -> Answer:
     Raises:
         EngineError: Compiled code can't serve this call.
     """
-    streams = streams_of(job.x)
-    steps, rows = next(iter(streams.values())).shape[:2]
-    _check_plain(job, streams)
+    steps, rows = next(iter(streams_of(job.x).values())).shape[:2]
+    _check_plain(job)
     if steps == 0 or rows == 0 or (job.used is not None and not job.used.any()):
         raise NothingToRunError("there is no step to take")
-    found = find(job)
-    return _Launch(job, found, streams, steps, rows).answer()
+    results = results_of(job)
+    with torch.autocast("cpu", enabled=False):
+        found = find(job)
+        _refuse(why_not_plain(found.roots.values()))
+        answer = _Launch(job, found, steps, rows).answer(storing=results is None)
+    return answer if results is None else _cast(answer, results)
 
 
-def _check_plain(job: Job, streams: dict[str, Tensor]) -> None:
-    given = [*streams.values(), *job.state, *job.initial, *(value for pair in job.forced.values() for value in pair)]
+def _check_plain(job: Job) -> None:
+    given = [*streams_of(job.x).values(), *job.state, *job.initial]
+    given += [value for pair in job.forced.values() for value in pair]
     given += [value for value in (job.used, job.resets) if value is not None]
     _refuse(why_not_plain(given))
 
@@ -54,39 +65,50 @@ def _refuse(reason: str | None) -> None:
         raise EngineError(reason)
 
 
+def _cast(answer: Answer, results: Results) -> Answer:
+    """Round to the dtypes that the plain loop's results have."""
+    state = tuple(part.to(dtype) for part, dtype in zip(answer.state, results.state, strict=True))
+    record = {name: value.to(results.record[name]) for name, value in answer.record.items()}
+    return Answer(answer.y.to(results.y), state, record)
+
+
 class _Launch:
     """One call: tensors in the layout of compiled code, and back."""
 
-    def __init__(self, job: Job, found: Found, streams: dict[str, Tensor], steps: int, rows: int) -> None:
+    def __init__(self, job: Job, found: Found, steps: int, rows: int) -> None:
         self.job, self.found = job, found
         self.steps, self.rows = steps, rows
-        self.streams = streams
         self.lowered = found.lowered
         self.recorded = self.lowered.recorded(job.record)
         self.packed: Packed | None = None if job.used is None else pack(job.used, reverse=job.reverse)
 
-    def answer(self) -> Answer:
-        """Run it."""
-        time, state, rows = self._time(), self._state(), self._of_rows()
-        roots = self.found.roots
-        tensors = (*time.values(), *state.values(), *rows.values(), *roots.values())
-        _refuse(why_not_plain(roots.values()))
-        training = torch.is_grad_enabled()
-        wanted = [_leaf(name) for name, value in time.items() if training and value.requires_grad]
-        wanted += [Leaf("row", name) for name, value in rows.items() if training and value.requires_grad]
-        wanted_roots = [name for name, value in roots.items() if training and value.requires_grad]
-        forced = tuple(self.job.forced)
-        passes = self.lowered.passes(self.recorded, self.job.resets is not None, forced, wanted, wanted_roots)
+    def answer(self, *, storing: bool) -> Answer:
+        """Run it; let calls like it go the short way if ``storing``."""
+        given = Given(self._time(), self._named(self.job.state), self._of_rows(), self.found.roots)
+        passes = self._passes(given)
         span = self.packed.span if self.packed else Span(self.steps, self.rows, self.job.reverse)
-        call = Call(passes, span, tuple(time), tuple(state), tuple(rows), tuple(roots), OPERATIONS[self.job.recompute])
-        remember(self.job, self.found.guard, self.lowered, Names(tuple(time), tuple(state), tuple(rows), tuple(roots)))
-        outputs, last = launch(call, tensors)
-        record = {name: self._output(name, outputs[f"record:{name}"]) for name in self.recorded}
-        return Answer(self._output("y", outputs["y"]), self._last(last), record)
+        names = Names(*map(tuple, given))
+        if storing:
+            remember(self.job, self.found.guard, self.lowered, names)
+        tensors = tuple(value for group in given for value in group.values())
+        outputs, last = launch(Call(passes, span, *names, OPERATIONS[self.job.recompute]), tensors)
+        record = {name: self._output(f"record:{name}", outputs) for name in self.recorded}
+        return Answer(self._output("y", outputs), self._last(last), record)
 
-    def _time(self) -> dict[str, Tensor]:
+    def _passes(self, given: Given) -> Passes:
+        """The passes for this kind of call, compiled."""
+        leaves = {_leaf(name): value for name, value in given.time.items()}
+        leaves |= {Leaf("row", name): value for name, value in given.rows.items()}
+        wanted, roots = _needing_gradients(leaves), _needing_gradients(given.roots)
+        asked = self.recorded, self.job.resets is not None, tuple(self.job.forced)
+        passes = self.lowered.passes(*asked, wanted, roots)
+        state = _needing_gradients(given.state)
+        passes.ready(training=bool(wanted or roots or state))
+        return passes
+
+    def _time(self) -> Tensors:
         """Everything that has a value for every step, one row after another."""
-        found = {f"x:{name}": value for name, value in self.streams.items()}
+        found = {f"x:{name}": value for name, value in streams_of(self.job.x).items()}
         if self.job.resets is not None:
             found["flag:reset"] = self.job.resets
         for name, (values, where) in self.job.forced.items():
@@ -95,43 +117,44 @@ class _Launch:
         return {name: self._flat(value) for name, value in found.items()}
 
     def _flat(self, value: Tensor) -> Tensor:
-        value = value.reshape(self.steps * self.rows, -1)
+        value = self._number(value.reshape(self.steps * self.rows, prod(value.shape[2:])))
         return value.contiguous() if self.packed is None else value.index_select(0, self.packed.places)
 
-    def _state(self) -> dict[str, Tensor]:
-        return self._named(self.job.state)
-
-    def _named(self, parts: Parts) -> dict[str, Tensor]:
+    def _named(self, parts: Parts) -> Tensors:
         return {name: self._sorted(part) for name, part in zip(self.job.step.part_names, parts, strict=True)}
 
     def _sorted(self, part: Tensor) -> Tensor:
-        part = part.reshape(self.rows, -1)
+        part = self._number(part.reshape(self.rows, prod(part.shape[1:])))
         return part.contiguous() if self.packed is None else part.index_select(0, self.packed.order)
 
-    def _of_rows(self) -> dict[str, Tensor]:
+    def _number(self, value: Tensor) -> Tensor:
+        return value.to(self.lowered.dtype) if value.is_floating_point() else value
+
+    def _of_rows(self) -> Tensors:
         found = {name: self._sorted(value) for name, value in self.found.context.items()}
         if self.job.resets is not None:
             found |= {f"initial {name}": part for name, part in self._named(self.job.initial).items()}
         return found
 
-    def _output(self, name: str, value: Tensor) -> Tensor:
-        shape = self.lowered.shape(name)
+    def _output(self, name: str, outputs: Tensors) -> Tensor:
+        value = outputs[name]
         if self.packed is not None:
             zeros = value.new_zeros(self.steps * self.rows, value.shape[1])
             value = zeros.index_copy(0, self.packed.places, value)
-        value = value.view(self.steps, self.rows, *shape)
+        value = value.view(self.steps, self.rows, *self.lowered.shape(name))
         return value != 0 if self.lowered.truth(name) else value
 
-    def _last(self, last: dict[str, Tensor]) -> Parts:
+    def _last(self, last: Tensors) -> Parts:
         if self.packed is not None:
             last = {name: part.index_select(0, self.packed.back) for name, part in last.items()}
-        return tuple(
-            last[name].view(part.shape) for name, part in zip(self.job.step.part_names, self.job.state, strict=True)
-        )
+        pairs = zip(self.job.step.part_names, self.job.state, strict=True)
+        return tuple(last[name].view(part.shape) for name, part in pairs)
+
+
+def _needing_gradients(values: Mapping[K, Tensor]) -> list[K]:
+    return [key for key, value in values.items() if value.requires_grad] if torch.is_grad_enabled() else []
 
 
 def _leaf(name: str) -> Leaf:
     kind, _, rest = name.partition(":")
     return Leaf(kind, rest)
-
-

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from everystep.engines.llvm.autograd import Call, differentiably
-from everystep.engines.llvm.passes import Given
-from everystep.engines.llvm.plainness import is_plain
+from everystep.engines.llvm.autograd import Call, differentiably, must_differentiate, save, saved
+from everystep.engines.llvm.backward import Gradients
+from everystep.engines.llvm.forward import Given, Tensors
+from everystep.engines.llvm.memory import room
 from everystep.engines.llvm.programs import Span
 
 
@@ -30,11 +31,20 @@ class Segment(NamedTuple):
     high: int
     rows: int
 
-    def given(self, given: Given, state: dict[str, Tensor]) -> Given:
+    def of(self, time: Tensors) -> Tensors:
+        """The rows of this segment."""
+        return {name: value[self.low : self.high] for name, value in time.items()}
+
+    def ahead_of(self, new: Tensor, old: Tensor) -> Tensor:
+        """New values for the rows that take steps; the others stay as they were."""
+        return new if self.rows == len(old) else torch.cat([new, old[self.rows :]])
+
+    def given(self, given: Given, state: Tensors) -> Given:
         """What the segment is given, with the state that enters it."""
-        time = {name: value[self.low : self.high] for name, value in given.time.items()}
         state = {name: part[: self.rows] for name, part in state.items()}
-        return Given(time, state, {name: value[: self.rows] for name, value in given.rows.items()}, given.roots)
+        return Given(
+            self.of(given.time), state, {name: value[: self.rows] for name, value in given.rows.items()}, given.roots
+        )
 
 
 def segments(span: Span) -> Iterator[Segment]:
@@ -57,58 +67,62 @@ class Segmented(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, call: Call, *tensors: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
-        given = call.given(tensors)
-        state, starts, found = given.state, [], []
+        """Run forward, and keep the state that enters each segment."""
+        passes, given = call.passes, call.given(tensors)
+        state, starts = given.state, []
+        outputs = {
+            name: room(call.span.taken, passes.graph.outputs[name].size, dtype=passes.dtype) for name in passes.outputs
+        }
         for segment in segments(call.span):
-            starts.append(state)
-            stored, last = call.passes.forward(call.passes.inference, segment.span, segment.given(given, state))
-            found.append((segment, stored))
-            state = {name: torch.cat([last[name], part[segment.rows :]]) for name, part in state.items()}
-        ctx.call, ctx.count = call, len(tensors)
-        ctx.save_for_backward(*tensors, *(part for state in starts for part in state.values()))
-        ordered = sorted(found, key=lambda pair: pair[0].low)
-        outputs = (torch.cat([stored[name] for _, stored in ordered]) for name in call.passes.outputs)
-        return (*outputs, *state.values())
+            starts += state.values()
+            into = segment.of(outputs)
+            _, last = passes.forward(passes.inference, segment.span, segment.given(given, state), into)
+            state = {name: segment.ahead_of(last[name], part) for name, part in state.items()}
+        save(ctx, call, tensors, starts)
+        return (*outputs.values(), *state.values())
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        """Run each segment forward again, and backward."""
         call: Call = ctx.call
-        saved = ctx.saved_tensors
-        tensors, starts = saved[: ctx.count], saved[ctx.count :]
-        if torch.is_grad_enabled() or not is_plain((*tensors, *gradients)):
+        tensors, starts = saved(ctx)
+        if must_differentiate(call, (*tensors, *gradients)):
             return (None, *differentiably(call, tensors, gradients))
-        found = _back(call, tensors, starts, gradients)
-        return (None, *call.gradients(found, tensors))
+        return (None, *call.in_order(_back(call, call.given(tensors), starts, call.gradients_of(gradients)), tensors))
 
 
-def _back(
-    call: Call, tensors: tuple[Tensor, ...], starts: tuple[Tensor, ...], gradients: tuple[Tensor, ...]
-) -> dict[str, Tensor]:
-    passes, given = call.passes, call.given(tensors)
-    of_outputs = {name: g.contiguous() for name, g in zip(passes.outputs, gradients, strict=False)}
-    of_state = dict(zip(passes.parts, gradients[len(passes.outputs) :], strict=True))
-    total: dict[str, Tensor] = {}
-    parts = len(passes.parts)
+def _back(call: Call, given: Given, starts: tuple[Tensor, ...], gradients: Gradients) -> Tensors:
+    passes, parts = call.passes, len(call.passes.parts)
+    total, of_state = _Total(given), gradients.last
     for n, segment in reversed(list(enumerate(segments(call.span)))):
         state = dict(zip(passes.parts, starts[n * parts : (n + 1) * parts], strict=True))
         own = segment.given(given, state)
         stored, _ = passes.forward(passes.training, segment.span, own)
-        outputs = {name: g[segment.low : segment.high] for name, g in of_outputs.items()}
         last = {name: g[: segment.rows] for name, g in of_state.items()}
-        found = passes.back(segment.span, own, stored, outputs, last)
-        of_state = {name: torch.cat([found.pop(f"state:{name}"), g[segment.rows :]]) for name, g in of_state.items()}
-        _add(total, found, segment, given)
-    return total | {f"state:{name}": g for name, g in of_state.items()}
+        found = passes.back(segment.span, own, stored, Gradients(segment.of(gradients.outputs), last))
+        of_state = {name: segment.ahead_of(found.pop(f"state:{name}", last[name]), g) for name, g in of_state.items()}
+        total.add(found, segment)
+    return total.found | {f"state:{name}": g for name, g in of_state.items()}
 
 
-def _add(total: dict[str, Tensor], found: dict[str, Tensor], segment: Segment, given: Given) -> None:
-    """Take the gradients of a segment into those of all."""
-    for name, gradient in found.items():
-        if name in given.time:
-            whole = total.setdefault(name, torch.empty_like(given.time[name]))
-            whole[segment.low : segment.high] = gradient
-        elif name.startswith("row:"):
-            whole = total.setdefault(name, torch.zeros_like(given.rows[name.removeprefix("row:")]))
-            whole[: segment.rows] += gradient
-        else:
-            total[name] = total[name] + gradient if name in total else gradient
+class _Total:
+    """The gradients of all segments."""
+
+    def __init__(self, given: Given) -> None:
+        self.given = given
+        self.found: Tensors = {}
+
+    def add(self, found: Tensors, segment: Segment) -> None:
+        """Take in those of one segment."""
+        for name, gradient in found.items():
+            if name in self.given.time:
+                self._like(name, self.given.time[name])[segment.low : segment.high] = gradient
+            elif name.startswith("row:"):
+                self._like(name, self.given.rows[name.removeprefix("row:")])[: segment.rows] += gradient
+            else:
+                self.found[name] = self.found[name].add_(gradient) if name in self.found else gradient
+
+    def _like(self, name: str, value: Tensor) -> Tensor:
+        if name not in self.found:
+            self.found[name] = torch.zeros_like(value)
+        return self.found[name]

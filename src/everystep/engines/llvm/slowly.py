@@ -7,11 +7,11 @@ from torch import Tensor
 
 from everystep.compiler.interpret import interpret
 from everystep.compiler.ir import Graph, Leaf
-from everystep.engines.llvm.passes import Given
+from everystep.engines.llvm.forward import Given, Tensors
 from everystep.engines.llvm.programs import Span
 
 
-def slowly(graph: Graph, span: Span, given: Given) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def slowly(graph: Graph, span: Span, given: Given) -> tuple[Tensors, Tensors]:
     """Run a step over time by interpreting its graph.
 
     Args:

@@ -1,0 +1,57 @@
+"""What may go wrong while a step is compiled, as one kind of error: then something else runs it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import TypeVar
+
+from everystep.engines.forks import after_fork
+from everystep.errors import EngineError, EverystepError
+
+T = TypeVar("T")
+_locks = [threading.RLock()]  # renewed in a forked child, where nobody would release it
+
+
+def _renew() -> None:
+    _locks[0] = threading.RLock()
+
+
+after_fork(_renew)
+
+
+def remembered(known: MutableMapping[object, T | EngineError], key: object, make: Callable[[], T]) -> T:
+    """Make a thing once for all threads; a refusal is remembered too.
+
+    Raises:
+        EngineError: It can't be made.
+    """
+    found = known.get(key)
+    if found is None:
+        with _locks[0]:
+            found = known.get(key)
+            if found is None:
+                known[key] = found = _made_or_refused(make)
+    if isinstance(found, EngineError):
+        raise found.with_traceback(None)
+    return found
+
+
+def _made_or_refused(make: Callable[[], T]) -> T | EngineError:
+    try:
+        with compiling():
+            return make()
+    except EngineError as refusal:
+        return refusal
+
+
+@contextmanager
+def compiling() -> Iterator[None]:
+    """Say of an error that is nobody's refusal that it is a fault of the compiler: a slower engine runs the step."""
+    try:
+        yield
+    except EverystepError:
+        raise
+    except Exception as error:
+        raise EngineError(f"the compiler failed on this step, which is a fault of everystep: {error!r}") from error

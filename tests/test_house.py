@@ -18,6 +18,7 @@ HEAVY = (*FRAMES_AND_PLOTS, "rich", "typer", "pydantic")
 POSIX_ONLY = ("fcntl", "resource", "termios", "pwd", "grp", "tty", "pty", "syslog")
 PUBLIC = (
     "Cell",
+    "Explanation",
     "Forecaster",
     "Unrolled",
     "__version__",
@@ -26,6 +27,7 @@ PUBLIC = (
     "draw",
     "engines",
     "errors",
+    "explain",
     "generate",
     "identify",
     "tap",

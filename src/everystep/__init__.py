@@ -12,7 +12,7 @@ from everystep import baselines, cells, errors
 from everystep.cell import Cell, tap
 from everystep.draw import draw
 from everystep.identify import identify
-from everystep.unroll import Unrolled, engines, generate, teacher_forcing, unroll, use_engine
+from everystep.unroll import Explanation, Unrolled, engines, explain, generate, teacher_forcing, unroll, use_engine
 
 if TYPE_CHECKING:
     from everystep.forecast import Forecaster
@@ -21,6 +21,7 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "Cell",
+    "Explanation",
     "Forecaster",
     "Unrolled",
     "__version__",
@@ -29,6 +30,7 @@ __all__ = [
     "draw",
     "engines",
     "errors",
+    "explain",
     "generate",
     "identify",
     "tap",

@@ -53,7 +53,7 @@ def explained(job: Job) -> Explained:
     size = passes.dtype.itemsize
     return Explained(
         step=graph_text(found.lowered.traced.graph, names),
-        prepared=tuple(_prepared(job, found)),
+        prepared=tuple(_prepared(found)),
         hoisted=_stored(printers["training"], plans["training"].before),
         sunk=_stored(printers["training"], plans["training"].after),
         kept=_kept(printers["training"], plans["training"]),
@@ -90,7 +90,7 @@ def _names(job: Job, found: Found, passes: Passes) -> tuple[Names, Names]:
     return names, backward
 
 
-def _prepared(job: Job, found: Found) -> Iterable[str]:
+def _prepared(found: Found) -> Iterable[str]:
     """What torch computes from parameters alone, and from which."""
     known = {id(value): name for name, value in found.guard.roots().items()}
     for name, value in found.roots.items():

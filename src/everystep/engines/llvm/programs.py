@@ -9,7 +9,10 @@ from typing import NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
+from everystep.compiler.naming import Names
 from everystep.compiler.plan import Plan
+from everystep.compiler.plan_printer import plan_text
+from everystep.compiler.show import show
 from everystep.engines.llvm.build import Entry, build
 from everystep.engines.llvm.layout import NUMBERS, Layout
 from everystep.engines.llvm.packing import panel_size
@@ -73,6 +76,7 @@ class Program:
         self.plan, self.dtype, self.backward = plan, dtype, backward
         self._type = str(dtype).removeprefix("torch.")
         target = host()
+        show("plan", "backward" if backward else "forward", lambda: plan_text(plan, Names(backward=backward)))
         self.layout = Layout(plan, target, self._type, backward=backward)
         key = f"{self._type} {'backward' if backward else 'forward'}\n{described(plan)}"
 

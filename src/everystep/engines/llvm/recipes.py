@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from everystep.engines.forks import after_fork
+from everystep.engines.llvm.arenas import kept
 from everystep.engines.llvm.layout import Gradient, Initial, Root
 from everystep.engines.llvm.programs import Frame, Program, Span
 
@@ -100,6 +101,8 @@ class ForwardRecipe:
         self.pairs = list(pairs.values())
         order = list(stores)
         self.outputs = [order.index(name) for name in outputs]
+        self.handed_on = frozenset(self.outputs)
+        self.kept = [size for n, (size, _) in enumerate(self.stores) if n not in self.handed_on]
         self._last = [
             (None, list(pairs).index(part)) if part in pairs else (order.index(sequences[part]), 0) for part in parts
         ]
@@ -113,9 +116,10 @@ class ForwardRecipe:
         block, taken, dtype, empty = frame.block, span.steps * span.rows, self.dtype, torch.empty
         for slot, n in self.given:
             block[slot] = tensors[n].data_ptr()
+        own = iter(kept(taken, self.kept, dtype))
         stored = []
-        for size, slots in self.stores:
-            memory = empty((taken, size), dtype=dtype)
+        for n, (size, slots) in enumerate(self.stores):
+            memory = empty((taken, size), dtype=dtype) if n in self.handed_on else next(own)
             stored.append(memory)
             address = memory.data_ptr()
             for slot in slots:

@@ -20,7 +20,7 @@ FLAT = {"time", "chunk"}  # spaces with a row for every row of the batch at ever
 def plan(
     graph: Graph,
     *,
-    sequences: Iterable[str] = (),
+    sequences: Iterable[str] | None = (),
     deferred: Iterable[Deferred] = (),
     widest_fused: int = WIDEST_FUSED,
 ) -> Plan:
@@ -29,21 +29,22 @@ def plan(
     Args:
         graph: A simplified graph. Outputs: ``state:NAME`` is carried to the next step; ``row:NAME`` is summed over time;
             ``deferred:...`` is needed by a deferred product alone; every other output is stored for every step.
-        sequences: Parts of the state to be stored for every step; those that are an output anyway always are.
+        sequences: Parts of the state to be stored for every step; those that are an output anyway always are. None: no part
+            ever is, as backward in time sequences begin at unlike steps.
         deferred: Gradients of parameters.
         widest_fused: Products of x with at most so many features stay in the loop.
 
     Returns:
         The plan.
     """
-    return _Planner(divide(graph, widest_fused), set(sequences), list(deferred)).plan()
+    return _Planner(divide(graph, widest_fused), sequences, list(deferred)).plan()
 
 
 class _Planner:
-    def __init__(self, regions: Regions, sequences: set[str], deferred: list[Deferred]) -> None:
+    def __init__(self, regions: Regions, sequences: Iterable[str] | None, deferred: list[Deferred]) -> None:
         self.graph, self.before, self.after = regions
         self.deferred = deferred
-        self.sequences = self._sequences(sequences)
+        self.sequences = {} if sequences is None else self._sequences(set(sequences))
         self.memory: dict[Node, Spot] = {}
         for node in self.graph.nodes():
             if node.op == "leaf":

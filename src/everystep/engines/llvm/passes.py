@@ -59,7 +59,7 @@ class Passes:
     def backward(self) -> Program:
         """From the last step to the first."""
         back = self._backward_step
-        return Program(plan(back.graph, deferred=back.deferred), self.dtype, backward=True)
+        return Program(plan(back.graph, sequences=None, deferred=back.deferred), self.dtype, backward=True)
 
     @cached_property
     def _backward_step(self) -> compiler.Backward:

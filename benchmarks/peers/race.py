@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -12,6 +13,9 @@ from benchmarks.peers import machine
 from benchmarks.peers.contender import TOLERANCE, Contender, LeftOut, judge, worst
 from benchmarks.peers.timing import in_rounds
 from benchmarks.peers.work import CHAOTIC, Point, Work, make
+
+QUIET = 0.06  # part of the machine used by others; beyond it two threads of a side are seldom both running
+TRIES = 2
 
 
 class Record(NamedTuple):
@@ -63,10 +67,22 @@ def race(mode: str, cell: str, point: Point, sides: Mapping[str, ModuleType], se
     runs = {name: side.run for name, side in ready.items()}
     if mode != "step":
         runs[machine.SGEMM] = machine.sgemm()
-    with machine.Watch() as watch:
-        times = in_rounds(runs, seconds)
+    times, others = _quietly(runs, seconds)
     _forget()
-    return Record(mode, cell, point, work.operations, times, errors, left_out, watch.others)
+    return Record(mode, cell, point, work.operations, times, errors, left_out, others)
+
+
+def _quietly(runs: Mapping[str, Callable[[], Any]], seconds: float) -> tuple[dict[str, list[float]], float]:
+    """Time all of it, and once more where others were busy meanwhile; the quieter of the two counts."""
+    found = []
+    while len(found) < TRIES:
+        with machine.Watch() as watch:
+            times = in_rounds(runs, seconds)
+        found.append((watch.others, times))
+        if watch.others < QUIET:
+            break
+    others, times = min(found, key=itemgetter(0))
+    return times, others
 
 
 def _checked(

@@ -97,10 +97,13 @@ def _extras(extras: Extras) -> list[str]:
 
 def _left_out(run: Run) -> str:
     """Who is not there at all, and who was there but failed or was wrong."""
-    missing = {table.NAMES[name]: why for name, why in run.missing.items()}
+    lines = [f"- {table.NAMES[name]}: {why}" for name, why in run.missing.items()]
+    where: dict[tuple[str, str], list[str]] = {}
     for one in run.records:
         for name, why in one.left_out.items():
             if name == OURS or why.startswith(("failed", "wrong")):
-                missing[f"{table.NAMES[name]}, {one.mode} {one.cell} ({', '.join(map(str, one.point))})"] = why
-    lines = [f"- {who}: {why}" for who, why in missing.items()]
+                where.setdefault((name, why), []).append(f"{one.mode} {one.cell} ({', '.join(map(str, one.point))})")
+    for (name, why), places in where.items():
+        more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+        lines.append(f"- {table.NAMES[name]}, {places[0]}{more}: {why}")
     return "\n".join(["## Left out", "", *(lines or ["Nobody."])])

@@ -16,6 +16,17 @@ Value: TypeAlias = Any  # an ir.Value; llvmlite's builder has no types of its ow
 Index: TypeAlias = Any  # an i64 value, or an int known now
 
 
+class _Splat(ir.FormattedConstant):
+    """One value in every lane, written once: llvmlite would write it for each, half of a module's text."""
+
+    def __init__(self, kind: ir.VectorType, value: float) -> None:
+        super().__init__(kind.element, f"splat ({ir.Constant(kind.element, value)})")
+        self.type = kind
+
+    def _to_string(self) -> str:
+        return f"{self.type} {self.constant}"
+
+
 class Vectors:
     """Emits arithmetic on vectors through ``builder``, which whoever begins a function assigns.
 
@@ -51,15 +62,15 @@ class Vectors:
 
     def number(self, x: float) -> Value:
         """The same number in every lane."""
-        return ir.Constant(self.type, [x] * self.width)
+        return _Splat(self.type, x)
 
     def bits(self, i: int) -> Value:
         """The same integer, as wide as a number, in every lane."""
-        return ir.Constant(self.bits_type, [i] * self.width)
+        return _Splat(self.bits_type, i)
 
     def truth(self, yes: bool) -> Value:
         """The same truth in every lane."""
-        return ir.Constant(self.mask_type, [int(yes)] * self.width)
+        return _Splat(self.mask_type, int(yes))
 
     def integer(self, i: int) -> Value:
         """An i64."""

@@ -19,6 +19,7 @@ from everystep.compiler.ir import Leaf
 from everystep.engines.job import Job
 from everystep.engines.llvm.autograd import Call, Whole, differentiably
 from everystep.engines.llvm.lowered import Lowered
+from everystep.engines.llvm.memory import laid_out_as, layout_of
 from everystep.engines.llvm.passes import Passes
 from everystep.engines.llvm.plainness import is_plain
 from everystep.engines.llvm.programs import Span
@@ -55,7 +56,8 @@ def remember(job: Job, guard: Guard, lowered: Lowered, names: Names) -> None:
     cell, step = job.step.cell, job.step
     whole = type(job.x) is Tensor and isinstance(cell, Cell) and step.context is None and not lowered.recorded(job.record)
     asked = job.used is not None or job.resets is not None or job.forced or job.recompute
-    if not whole or asked or any(len(lowered.traced.shapes[f"state:{part}"]) != 1 for part in step.part_names):
+    shapes = [lowered.shape("y"), *(tuple(part.shape[1:]) for part in job.state)]
+    if not whole or asked or any(len(shape) != 1 or not shape[0] for shape in shapes):
         return
     own = type(cell).initial_state is not Cell.initial_state or "initial_state" in cell.__dict__
     state = step.assemble(job.state)
@@ -135,7 +137,7 @@ class _Quick(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, recipes: _Recipes, *tensors: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
         stored, last = recipes.training.run(recipes.call.span, tensors)
-        ctx.recipes, ctx.count = recipes, len(tensors)
+        ctx.recipes, ctx.layouts = recipes, [layout_of(value) for value in tensors]
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*tensors, *stored)
         return (stored[recipes.training.outputs[0]], *last)
@@ -144,11 +146,12 @@ class _Quick(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         recipes: _Recipes = ctx.recipes
         saved: Sequence[Tensor] = ctx.saved_tensors
-        tensors = saved[: ctx.count]
+        count = len(ctx.layouts)
+        tensors = [laid_out_as(value, layout) for value, layout in zip(saved[:count], ctx.layouts, strict=True)]
         if torch.is_grad_enabled() or not is_plain((*tensors, *(g for g in gradients if g is not None))):
             flat = (tensors[0].reshape(len(tensors[0]) * tensors[0].shape[1], -1), *tensors[1:])
             return (None, *_shaped(differentiably(recipes.call, flat, gradients), tensors))
-        found = recipes.backward.run(recipes.call.span, tensors, saved[ctx.count :], gradients[:1], gradients[1:])
+        found = recipes.backward.run(recipes.call.span, tensors, saved[count:], gradients[:1], gradients[1:])
         wanted = zip(_shaped(found, tensors), ctx.needs_input_grad[1:], strict=True)
         return (None, *(gradient if needed else None for gradient, needed in wanted))
 

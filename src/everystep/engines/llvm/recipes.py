@@ -217,7 +217,8 @@ class BackwardRecipe:
         for slot, n in self.given:
             block[slot] = tensors[n].data_ptr()
         for slot, n in self.kept:
-            block[slot] = stored[n].data_ptr()
+            held.append(stored[n].contiguous())  # a hook on saved tensors may have given it another layout
+            block[slot] = held[-1].data_ptr()
         for slot, n, size in self.gradients:
             g = gradients[n]
             held.append(torch.zeros((taken, size), dtype=dtype) if g is None else g.contiguous())

@@ -14,13 +14,14 @@ import typer
 
 from everystep import __version__
 from everystep.cli.demo import demo
+from everystep.cli.explain import explain
 from everystep.cli.fit import fit
 from everystep.cli.predict import predict
 from everystep.cli.refusal import at_terminal
 from everystep.cli.tour import tour
 from everystep.errors import EverystepError
 
-COMMANDS: tuple[Callable[..., Any], ...] = (demo, fit, predict, tour)  # in the order of --help
+COMMANDS: tuple[Callable[..., Any], ...] = (demo, fit, predict, tour, explain)  # in the order of --help
 
 REFUSED = 2
 FAILED = 1

@@ -42,6 +42,8 @@ class Keys:
     def _number(self, node: Node) -> int:
         if node.op == "leaf" and node.attribute in self.same:
             return self.same[node.attribute]
+        if enters(node):
+            return self._found[node.inputs[2]]
         if node.op == "affine":
             description = self._sums[node] = self._sum(node)
         else:
@@ -55,6 +57,12 @@ class Keys:
         if start is not None and start in self._sums:
             return (*self._sums[start], *added)
         return ("affine", node.size, None if start is None else self._found[start], *added)
+
+
+def enters(node: Node) -> bool:
+    """Whether a value is a part of the state after a reset or forced values, which goes by the name of the part."""
+    flag = node.inputs[0] if node.op == "where" else None
+    return flag is not None and flag.op == "leaf" and flag.attribute.kind == "flag"
 
 
 @dataclass
@@ -97,6 +105,10 @@ def called(leaf: Leaf, *, backward: bool) -> str:
     name = name.removeprefix("record_")
     forms = {"gradient": gradient_name(name), "value": f"given_{name}", "kept": f"kept_{name}", "after": f"{name}'"}
     return forms.get(kind, name)
+
+
+def _told(leaf: Leaf) -> str:
+    return leaf.name.removeprefix("record:")
 
 
 def forward_names(traced: Graph, shapes: Mapping[str, tuple[int, ...]], extra: Mapping[str, Node]) -> Names:
@@ -171,7 +183,7 @@ def backward_names(names: Names, graph: Graph, forward: Plan, backward: Plan, wa
     found = Names(_backward_keys(names, graph, kept), dict(names.given), dict(names.spare), names.shapes, backward=True)
     parts = {name.removeprefix("state:") for name in graph.outputs if name.startswith("state:")}
     for node in backward.graph.nodes():
-        if node.op == "leaf" and node.attribute.kind == "gradient" and node.attribute.name in parts:  # y of a part y
+        if node.op == "leaf" and node.attribute.kind == "gradient" and _told(node.attribute) in parts:
             found.given[found.keys.of(node)] = f"{called(node.attribute, backward=True)}_out"
     for name, node in backward.graph.outputs.items():
         if not name.startswith("deferred:") and node.op not in ir.LEAVES:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from everystep.compiler import ir
 from everystep.compiler.formulas import Formulas, look
 from everystep.compiler.ir import Graph, Leaf, Node
-from everystep.compiler.naming import Names, gradient_name, with_spare_names
+from everystep.compiler.naming import Names, enters, gradient_name, with_spare_names
 from everystep.compiler.plan import Place, Plan, Reduction, Spot, Store, Sweep
 from everystep.compiler.simplify import share
 
@@ -77,7 +77,7 @@ def _call(nodes: Iterable[Node], lined: Iterable[Node], names: Names, formulas: 
     for node in lined:
         if node not in formulas.names:
             name = names.of(node) or names.at_need(node)
-            if name is None or name in taken:
+            if name is None or (name in taken and not enters(node)):
                 name = next(f"v{n}" for n in range(1, len(taken) + 2) if f"v{n}" not in taken)
             formulas.names[node] = name
             taken.add(name)

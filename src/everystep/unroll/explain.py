@@ -11,7 +11,7 @@ from torch import Tensor
 
 from everystep.cell import Cell
 from everystep.engines import Job
-from everystep.engines.stepping import dtype_name, each_stream, name_of
+from everystep.engines.stepping import dtype_name, each_stream, name_of, streams_of
 from everystep.errors import ArgumentError, EngineError
 from everystep.unroll import arguments
 from everystep.unroll.choosing import check_engine, chosen
@@ -71,7 +71,7 @@ def explain(
         runs_on, why = chosen(engine, job)
     explained = _explained(job)
     told = {} if isinstance(explained, str) else explained._asdict()
-    return Explanation(_titled(cell, job), runs_on, why, **told)
+    return Explanation(_titled(cell), runs_on, why, _dtype(job), **told)
 
 
 def _explained(job: Job) -> Explained | str:
@@ -84,9 +84,13 @@ def _explained(job: Job) -> Explained | str:
         return str(reason)
 
 
-def _titled(cell: Any, job: Job) -> str:
-    shown = repr(cell) if isinstance(cell, Cell) and "\n" not in repr(cell) else name_of(cell)
-    return f"{shown}, {dtype_name(job.state[0])}" if job.state else shown
+def _titled(cell: Any) -> str:
+    return f"{name_of(cell)}({cell.extra_repr()})" if isinstance(cell, Cell) else name_of(cell)
+
+
+def _dtype(job: Job) -> str:
+    numbers = [*job.state, *streams_of(job.x).values()]
+    return next((dtype_name(value) for value in numbers if value.is_floating_point()), "")
 
 
 def _first(value: Any) -> Any:

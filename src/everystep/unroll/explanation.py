@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
+from textwrap import wrap
 from typing import TYPE_CHECKING
+
+from everystep.errors import unknown
 
 if TYPE_CHECKING:
     from everystep.compiler.costs import Cost
     from everystep.compiler.plan import Plan
 
+_WIDTH = 100  # columns
 _TOLD = (
     ("prepared", "from parameters alone, once per call"),
     ("hoisted", "out of the loop, before it"),
@@ -34,6 +38,9 @@ class Explanation:
         engine: The engine that runs it.
         why: Why this one; where the step can't be compiled, which line keeps it from that, and the mend.
         step: The step as it was traced: formulas, each with the line that it comes from.
+        dtype: Of the numbers.
+        graphs: The graphs as text: ``trace``, ``simplified``, and the ``backward`` step. A look at a parameter is
+            written ``W[first element + stride + stride: shape]``.
         prepared: What torch computes once per call, from parameters alone.
         hoisted: Values that are computed before the loop, for many steps at once.
         sunk: Values that are computed after the loop, for many steps at once.
@@ -49,7 +56,9 @@ class Explanation:
     who: str
     engine: str
     why: str
+    dtype: str
     step: str = ""
+    graphs: Mapping[str, str] = field(default_factory=dict)
     prepared: tuple[str, ...] = ()
     hoisted: tuple[str, ...] = ()
     sunk: tuple[str, ...] = ()
@@ -62,7 +71,7 @@ class Explanation:
     kept_bytes: int = 0
 
     def __str__(self) -> str:
-        lines = [self.who, f"runs on {self.engine}: {self.why.rstrip('.')}."]
+        lines = [f"{self.who}, {self.dtype}", f"runs on {self.engine}: {self.why.rstrip('.')}."]
         if self.plans:
             lines += ["", "The step", _indented(self.step), "", *self._told()]
             for name, title in _PASSES:
@@ -72,6 +81,22 @@ class Explanation:
 
     __repr__ = __str__
 
+    def llvm(self, name: str = "inference", target: str = "") -> str:
+        """Write the text that LLVM is given for a pass.
+
+        Args:
+            name: ``inference``, ``training`` or ``backward``.
+            target: ``avx512``, ``avx2``, ``portable`` or ``neon``; that of this machine if empty.
+
+        Raises:
+            UnknownNameError: There is no such pass, or no such target.
+        """
+        from everystep.engines.llvm.explaining import llvm_text  # loads LLVM, which takes a while
+
+        if name not in self.plans:
+            raise unknown("explain", "pass", name, self.plans)
+        return llvm_text(self.plans[name], self.dtype, backward=name == "backward", target=target)
+
     def _repr_html_(self) -> str:
         return f"<pre>{escape(str(self))}</pre>"
 
@@ -80,8 +105,11 @@ class Explanation:
         lines = []
         for name, where in _TOLD:
             values = getattr(self, name)
-            lines.append(f"{name:<11} {where}: {', '.join(values) if name != 'deferred' else len(values) or 'nothing'}")
-            lines[-1] += "" if values else "nothing" if name != "deferred" else ""
+            if name == "deferred":  # what is told below
+                values = [value.partition(" += ")[0] for value in values]
+            nothing = "nothing besides what is put out" if name == "kept" else "nothing"
+            text = f"{name:<12}{where}: {', '.join(values) or nothing}"
+            lines += wrap(text, _WIDTH, subsequent_indent=" " * 12, break_long_words=False, break_on_hyphens=False)
         return lines
 
     def _cost_table(self) -> list[str]:

@@ -84,6 +84,7 @@ def _traced(job: Job, guard: Guard, asked: Asked) -> Lowered:
     roots = guard.roots() if step is job.step.cell else Guard(step).roots()
     with by_default("reference"):  # for a step that unrolls a cell of its own
         traced = trace(call_of(job, step), asked, roots)
+        show("trace", job.step.who, lambda: written(traced.graph))
         hold(traced, asked, step, lambda other: call_of(job, other))
     return Lowered(job.step.who, traced, job.step.part_names, asked.dtype)
 

@@ -24,6 +24,7 @@ def items() -> Iterator[dict[str, Item]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(n1_sharing, "LENGTHS", (10, 1000, LONG))
         patch.setattr(n5_example, "T_LONG", LONG)
+        patch.setattr(n5_example, "T_LEARNED", LONG)
         computes: tuple[Callable[[], Item], ...] = (
             n1_sharing.compute,
             n2_dynamics.compute,

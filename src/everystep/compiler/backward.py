@@ -79,6 +79,7 @@ class _Keeper:
         self.y = forward.outputs["y"]
         self.kept: dict[str, Node] = {}
         self.sequences: set[str] = set()
+        self._at_hand: set[Node] = set()
         self._new: dict[Node, Node] = {}
 
     def freed(self, graph: Graph) -> Graph:
@@ -88,33 +89,46 @@ class _Keeper:
         needed = {i for node in nodes if node not in forward for i in node.inputs if i in forward}
         needed |= {node for node in graph.outputs.values() if node in forward}
         for node in self.forward:  # inputs first: what is kept early frees what follows
-            if node in needed:
-                self._new[node] = self._free(node)
+            if node in needed or self._follows(node):
+                self._at_hand.add(node)
+        read = self._read_for(needed)
+        for node in self.forward:
+            if node in read:
+                self._new[node] = self._recomputed(node) if self._follows(node) else self._keep(node)
         for node in nodes:
             if node not in forward:
                 self._new[node] = ir.with_inputs(node, tuple(self._new[i] for i in node.inputs))
         return Graph({name: self._new[node] for name, node in graph.outputs.items()})
 
-    def _free(self, node: Node) -> Node:
-        """Find a forward value again: given, kept or recomputed."""
-        if node not in self._new:
-            self._new[node] = self._recomputed(node) if self._is_free(node) else self._keep(node)
-        return self._new[node]
-
-    def _is_free(self, node: Node) -> bool:
+    def _follows(self, node: Node) -> bool:
         """Whether a value follows from what is at hand by elementwise operations alone."""
-        if node in self._new or node.op in ir.LEAVES or node in self.after:
+        if self._is_given(node):
             return True
         if node.op in ir.ELEMENTWISE or node.op in {"slice", "spread"}:
-            return node.truth or all(self._is_free(i) for i in node.inputs)
+            return node.truth or all(i in self._at_hand for i in node.inputs)
         return False
+
+    def _is_given(self, node: Node) -> bool:
+        return node.op in ir.LEAVES or node in self.after
+
+    def _read_for(self, needed: set[Node]) -> set[Node]:
+        """What is needed, and all that it is computed from."""
+        read: set[Node] = set()
+        stack = list(needed)
+        while stack:
+            node = stack.pop()
+            if node not in read:
+                read.add(node)
+                if self._follows(node) and not self._is_given(node):
+                    stack += node.inputs
+        return read
 
     def _recomputed(self, node: Node) -> Node:
         if node.op == "leaf":
             return self._given(node)
         if node in self.after:
             return self._state(node, "after", self.after[node])
-        return ir.with_inputs(node, tuple(self._free(i) for i in node.inputs))
+        return ir.with_inputs(node, tuple(self._new[i] for i in node.inputs))
 
     def _given(self, node: Node) -> Node:
         if node.attribute.kind == "state":

@@ -90,7 +90,7 @@ class _Planner:
     def _goals(self) -> dict[str, list[Store]]:
         goals: dict[str, list[Store]] = {"before": [], "loop": [], "after": []}
         for name, node in self.graph.outputs.items():
-            spot = self._spot(name, node)
+            spot = self._spot(name, node) if node.size else None
             if spot is not None:
                 goals[self._region_of(node)].append(Store(node, spot))
         stores = [store for stores in goals.values() for store in stores]

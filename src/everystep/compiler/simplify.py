@@ -26,6 +26,11 @@ def rewritten(graph: Graph, rule: Callable[[Node], Node]) -> Graph:
     return Graph({name: new[node] for name, node in graph.outputs.items()})
 
 
+def full(graph: Graph) -> Graph:
+    """Leave out values of no features; an output that is one stays as nothing spread over none."""
+    return rewritten(graph, _full)
+
+
 def share(graph: Graph) -> Graph:
     """Compute every value once."""
     seen: dict[object, Node] = {}
@@ -69,7 +74,22 @@ def depends_on(nodes: list[Node], *kinds: str) -> set[Node]:
     return found
 
 
-PASSES = (share, fold, split, fold, share, gather, share)
+PASSES = (full, share, fold, split, fold, share, gather, share)
+
+
+def _full(node: Node) -> Node:
+    if node.size == 0:
+        return ir.spread(ir.constant(0.0, truth=node.truth), 0)
+    if node.op == "cat":
+        return ir.cat((i for i in node.inputs if i.size), node.where)
+    if node.op == "sum" and node.inputs[0].size == 0:
+        return ir.constant(0.0)
+    if node.op != "affine" or all(i.size for i in node.inputs):
+        return node
+    products = [(value, weight) for value, weight in ir.products(node) if value.size]
+    if products:
+        return ir.affine(*zip(*products, strict=True), ir.start_of(node), node.where)
+    return ir.start_of(node) or ir.spread(ir.constant(0.0), node.size)
 
 
 def _folded(node: Node) -> Node:

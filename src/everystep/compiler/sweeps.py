@@ -104,10 +104,22 @@ class Sweeps:
     def _found(self, node: Node) -> bool:
         return node.op in ir.LEAVES or node in self._given
 
-    def _walk(self, node: Node, key: Key) -> None:
+    def _walk(self, end: Node, key: Key) -> None:
+        """Draft a value and all that it is computed from; depth first without recursion."""
         draft = self._drafts[key]
+        stack = [(end, False)]
+        while stack:
+            node, done = stack.pop()
+            if done:
+                draft.nodes[node] = None
+            elif not self._found_in(draft, node, key):
+                stack.append((node, True))
+                stack.extend((i, False) for i in reversed(self._fused(draft, node)))
+
+    def _found_in(self, draft: _Draft, node: Node, key: Key) -> bool:
+        """Whether a value is at hand in a sweep: drafted already, or read from memory."""
         if node in draft.nodes or node in draft.loads or node in draft.sums:
-            return
+            return True
         if node.op in {"vector", "constant"}:
             draft.nodes[node] = None
         elif node in self._given:
@@ -119,20 +131,17 @@ class Sweeps:
         elif node.op in REDUCED or self._belongs_elsewhere(node, key):
             draft.loads[node] = self._stored(node)
         else:
-            self._compute(node, key)
+            return False
+        return True
 
-    def _compute(self, node: Node, key: Key) -> None:
-        draft = self._drafts[key]
-        if node.op == "affine":
-            for value, _ in ir.products(node):
-                draft.loads[value] = self._stored(value)
-            start = ir.start_of(node)
-            if start is not None:
-                self._walk(start, key)
-        else:
-            for value in node.inputs:
-                self._walk(value, key)
-        draft.nodes[node] = None
+    def _fused(self, draft: _Draft, node: Node) -> tuple[Node, ...]:
+        """The inputs that are computed in the same sweep; multiplied ones are read from memory."""
+        if node.op != "affine":
+            return node.inputs
+        for value, _ in ir.products(node):
+            draft.loads[value] = self._stored(value)
+        start = ir.start_of(node)
+        return () if start is None else (start,)
 
     def _belongs_elsewhere(self, node: Node, key: Key) -> bool:
         if node.truth:
@@ -166,8 +175,6 @@ class Sweeps:
             self._walk(value, key)
             draft.gathers.append(Sum(node, place))
         return self._partial[node]
-
-
 
 
 def pieces(store: Store) -> list[Store]:

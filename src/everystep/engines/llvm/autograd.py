@@ -49,7 +49,12 @@ class Call(NamedTuple):
         """Gradients in the order of the tensors; None where there is none."""
         names = [*self.time, *(f"state:{name}" for name in self.state), *(f"row:{name}" for name in self.rows)]
         names += [f"root:{name}" for name in self.roots]
-        return [found.get(name) if value.requires_grad else None for name, value in zip(names, tensors, strict=True)]
+        pairs = zip(names, tensors, strict=True)
+        return [_gradient(found.get(name), value) if value.requires_grad else None for name, value in pairs]
+
+
+def _gradient(found: Tensor | None, value: Tensor) -> Tensor | None:
+    return torch.zeros_like(value) if found is None and not value.numel() else found
 
 
 def launch(call: Call, tensors: tuple[Tensor, ...]) -> tuple[Tensors, Tensors]:

@@ -53,6 +53,9 @@ class Forward:
         tensors |= {place: self._at(place) for place in program.layout.places if place.space not in SCRATCH}
         tensors |= {Initial(place): given.state[place.name] for place in program.layout.initial}
         program.run(span, tensors)
+        for name, node in program.plan.graph.outputs.items():
+            if node.size == 0 and not name.startswith("state:"):
+                self._output(name, 0)
 
     def last(self, part: str) -> Tensor:
         """A part of the state after the last step of each sequence."""

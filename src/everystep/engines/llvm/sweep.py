@@ -228,14 +228,28 @@ class SweepEmitter:
     def _load(self, node: Node, spot: Spot, at: _At) -> Value:
         single = node.size == 1
         if node.truth:
-            return self._flag(spot, at)
+            return self._flag(spot, at) if single else self._flags(spot, node.size, at)
         address = self._spot(spot, at, single=single)
         return self.v.broadcast(address) if single else self.v.load(address, at.mask)
 
     def _flag(self, spot: Spot, at: _At) -> Value:
+        return self.v.splat(self._bit(spot, at, self.v.integer(0)))
+
+    def _flags(self, spot: Spot, size: int, at: _At) -> Value:
+        """Some truths of a row, one per lane; lanes beyond the last have the last."""
+        first = self.v.builder.mul(at.vector, self.v.integer(self.width))
+        lanes = llvm.Constant(llvm.VectorType(llvm.IntType(1), self.width), llvm.Undefined)
+        for lane in range(self.width):
+            bit = self._bit(spot, at, self._least(self.v.builder.add(first, self.v.integer(lane)), size - 1))
+            lanes = self.v.builder.insert_element(lanes, bit, llvm.Constant(llvm.IntType(32), lane))
+        return lanes
+
+    def _bit(self, spot: Spot, at: _At, feature: Value) -> Value:
         build, byte = self.v.builder, llvm.IntType(8)
-        address = build.gep(self._address(spot.place), [build.add(at.row, self.v.integer(spot.offset))], source_etype=byte)
-        return self.v.splat(build.icmp_unsigned("!=", build.load(address, typ=byte, align=1), llvm.Constant(byte, 0)))
+        row = build.mul(at.row, self.v.integer(self.layout.row_size(spot.place)))
+        offset = build.add(build.add(row, feature), self.v.integer(spot.offset))
+        address = build.gep(self._address(spot.place), [offset], source_etype=byte)
+        return build.icmp_unsigned("!=", build.load(address, typ=byte, align=1), llvm.Constant(byte, 0))
 
     def _store(self, value: Value, spot: Spot, at: _At) -> None:
         address = self._spot(spot, at, single=False)

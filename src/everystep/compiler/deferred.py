@@ -32,7 +32,8 @@ def chains(deferred: Iterable[Deferred]) -> list[list[str]]:
     in_order = sorted(deferred, key=lambda one: (one.view.root, one.value or "", one.view.offset))
     for one, other in pairwise(in_order):
         free = one.gradient not in following and other.gradient not in preceded and one.gradient != other.gradient
-        if free and one.value == other.value and one.view.is_followed_by(other.view, len(one.view.shape) - 1):
+        together = one.value == other.value and one.view.is_followed_by(other.view, len(one.view.shape) - 1)
+        if free and together:
             if _end(following, other.gradient) == one.gradient:
                 continue  # it would bite its own tail
             following[one.gradient] = other.gradient
@@ -68,7 +69,7 @@ def join(reductions: Iterable[Reduction]) -> list[Reduction]:
 
 
 def apart(reductions: Iterable[Reduction]) -> list[Reduction]:
-    """Let reductions that share an element of a parameter add to copies of its gradient, as they may run side by side."""
+    """Let reductions that share an element of a parameter add to copies of its gradient: they may run side by side."""
     reductions = list(reductions)
     taken: dict[tuple[str, int], Tensor] = {}
     found = []

@@ -91,8 +91,8 @@ class Graph:
 
 
 NUMBERS = {
-    "neg", "abs", "sign", "exp", "log", "expm1", "log1p", "sqrt", "rsqrt", "reciprocal", "tanh", "sigmoid", "relu", "erf",
-    "sin", "cos", "floor", "add", "sub", "mul", "div", "pow", "maximum", "minimum", "atan2", "stop",
+    "neg", "abs", "sign", "exp", "log", "expm1", "log1p", "sqrt", "rsqrt", "reciprocal", "tanh", "sigmoid", "relu",
+    "erf", "sin", "cos", "floor", "add", "sub", "mul", "div", "pow", "maximum", "minimum", "atan2", "stop",
 }  # fmt: skip
 TRUTHS = {"lt", "le", "eq", "and", "or", "not"}  # numbers (lt, le, eq) or truths (and, or, not) in, a truth out
 ELEMENTWISE = NUMBERS | TRUTHS | {"where", "number"}  # number: a truth as 0 or 1; where(truth, a, b)
@@ -157,7 +157,9 @@ def affine(values: Iterable[Node], weights: Iterable[View], start: Node | None =
     """The sum of values times weights, begun at ``start``: start + a @ A + b @ B + ..., added in this order."""
     values, weights = tuple(values), tuple(weights)
     size = weights[0].shape[1]
-    return Node("affine", values if start is None else (*values, spread(start, size)), size, attribute=weights, where=where)
+    return Node(
+        "affine", values if start is None else (*values, spread(start, size)), size, attribute=weights, where=where
+    )
 
 
 def products(node: Node) -> list[tuple[Node, View]]:

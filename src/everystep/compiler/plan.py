@@ -16,9 +16,9 @@ class Place(NamedTuple):
     """Where a value lies in memory, one row of ``size`` features after another.
 
     Spaces: ``time`` a row for every row of the batch at every step; ``previous`` the same, one step earlier, or the
-    state before the first step; ``entering`` a part of the state as the step before left it; ``leaving`` where this step
-    leaves it; ``row`` one row for each row of the batch; ``total`` the same, added to by every step; ``chunk`` every step
-    of the chunk of time that is being worked on; ``step`` this step only.
+    state before the first step; ``entering`` a part of the state as the step before left it; ``leaving`` where this
+    step leaves it; ``row`` one row for each row of the batch; ``total`` the same, added to by every step; ``chunk``
+    every step of the chunk of time that is being worked on; ``step`` this step only.
     """
 
     space: str

@@ -20,8 +20,8 @@ class Regions(NamedTuple):
 def divide(graph: Graph, widest_fused: int) -> Regions:
     """Hoist and sink.
 
-    Hoisted are products of what depends on x alone, with all they need, and what follows from them and x alone. Sunk are
-    products that no later step needs, with all that follows from them. Neither changes a bit of any result.
+    Hoisted are products of what depends on x alone, with all they need, and what follows from them and x alone.
+    Sunk are products that no later step needs, with all that follows from them. Neither changes a bit of any result.
 
     Args:
         graph: A simplified graph; outputs named ``state:...`` are carried to the next step.

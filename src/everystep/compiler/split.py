@@ -1,12 +1,14 @@
 """Cut wide values where anyone looks at a part of them, so that everything elementwise is aligned.
 
-``gates.chunk(4)`` takes slices of one wide product. Afterwards there are four products with a part of the weights each, and
-no slice or cat is left but slices of leaves, which are addresses, and cats at the outputs, which are places to store to.
+``gates.chunk(4)`` takes slices of one wide product. Afterwards there are four products with a part of the weights each,
+and no slice or cat is left but slices of leaves, which are addresses, and cats at the outputs, which are places to
+store to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from everystep.compiler import ir
 from everystep.compiler.ir import Graph, Node
@@ -50,8 +52,7 @@ class Splitter:
         return [self._piece(node, low, high - low) for low, high in self._ranges(node)]
 
     def _ranges(self, node: Node) -> Iterable[tuple[int, int]]:
-        ends = [0, *sorted(self.cuts[node]), node.size]
-        return zip(ends, ends[1:], strict=False)
+        return pairwise([0, *sorted(self.cuts[node]), node.size])
 
     def _piece(self, node: Node, low: int, size: int) -> Node:
         if node.op == "slice":
@@ -113,7 +114,7 @@ def find_cuts(nodes: list[Node]) -> Cuts:
     cuts: Cuts = {node: set() for node in nodes}
     changed = True
     while changed:
-        changed = any([_spread_cuts(node, cuts) for node in (*nodes, *reversed(nodes))])
+        changed = sum(_spread_cuts(node, cuts) for node in (*nodes, *reversed(nodes))) > 0
     return cuts
 
 
@@ -124,7 +125,7 @@ def _spread_cuts(node: Node, cuts: Cuts) -> bool:
         return _share_cat(node, cuts)
     aligned = (ir.start_of(node),) if node.op == "affine" else node.inputs if node.op in ir.ELEMENTWISE else ()
     sharing = [i for i in aligned if i is not None and i.size == node.size and not _addressable(i)]
-    return any([_share(cuts, node, other, 0) for other in sharing])
+    return sum(_share(cuts, node, other, 0) for other in sharing) > 0  # every one of them
 
 
 def _share_cat(node: Node, cuts: Cuts) -> bool:

@@ -47,7 +47,7 @@ class _Arena:
 
 
 def _ask_for_large_pages(memory: Tensor) -> None:
-    """Let the system put memory on pages of megabytes where it has them: rows lie far apart, each on a page of its own."""
+    """Let the system put memory on pages of megabytes where it has them: rows lie pages apart."""
     advise, page = _madvise(), mmap.PAGESIZE
     first = -(-memory.data_ptr() // page) * page
     size = (memory.data_ptr() + memory.numel() - first) // page * page

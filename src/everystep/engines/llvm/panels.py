@@ -54,13 +54,19 @@ def panels_of(sweep: Sweep, width: int, most: int) -> Panels:
         order = [factor for own in factors.values() for factor, _ in own]
     sums.sort(key=lambda node: _membership(factors[node], order))
     columns = _columns(max(1, most // len(sums)), -(-sweep.size // width))
-    runs = [run for factor in order for run in _runs(factor, [dict(factors[node]).get(factor) for node in sums], columns, most)]
+    runs = [
+        run
+        for factor in order
+        for run in _runs(factor, [dict(factors[node]).get(factor) for node in sums], columns, most)
+    ]
     return Panels(tuple(sums), columns, tuple(runs))
 
 
 def _columns(most: int, vectors: int) -> int:
     """How many neighbouring vectors of each sum make a tile: few are wasted at the end, many share a row's number."""
-    waste = {columns: -(-vectors // columns) * columns / vectors * (1 + 0.1 / columns) for columns in range(1, most + 1)}
+    waste = {
+        columns: -(-vectors // columns) * columns / vectors * (1 + 0.1 / columns) for columns in range(1, most + 1)
+    }
     return min(waste, key=lambda columns: waste[columns])
 
 
@@ -89,12 +95,17 @@ def _joined(products: list[tuple[Spot, View]]) -> list[tuple[Spot, View]]:
     places = [spot.place for spot, _ in products]
     joined: list[tuple[Spot, View]] = []
     for spot, view in sorted(products, key=lambda product: (places.index(product[0].place), product[0].offset)):
-        last, weight = joined[-1] if joined else (None, view)
-        if last == Spot(spot.place, spot.offset - weight.shape[0]) and weight.is_followed_by(view, 0):
-            joined[-1] = (last, weight.part(0, 0, weight.shape[0] + view.shape[0]))
+        if joined and _goes_on(*joined[-1], spot, view):
+            first, weight = joined.pop()
+            joined.append((first, weight.part(0, 0, weight.shape[0] + view.shape[0])))
         else:
             joined.append((spot, view))
     return joined
+
+
+def _goes_on(spot: Spot, view: View, other: Spot, weight: View) -> bool:
+    """Whether another value and its weights begin where these end."""
+    return other == Spot(spot.place, spot.offset + view.shape[0]) and view.is_followed_by(weight, 0)
 
 
 def _order(sums: list[Factors]) -> list[_Factor] | None:
@@ -112,9 +123,9 @@ def _order(sums: list[Factors]) -> list[_Factor] | None:
 
 
 def _membership(factors: Factors, order: list[_Factor]) -> tuple[bool, ...]:
-    """Sort sums so that those which share a factor are neighbours: first without the last factor, last without the first."""
+    """Sort sums so that those which share a factor are neighbours: at one end those without the last one."""
     own = {factor for factor, _ in factors}
-    return tuple(factor in own for factor in reversed(order))
+    return (order[-1] in own, order[0] not in own, *(factor in own for factor in order))
 
 
 def _runs(factor: _Factor, views: list[View | None], columns: int, most: int) -> list[Panel]:

@@ -14,7 +14,7 @@ from everystep.compiler.plan import Plan
 from everystep.compiler.plan_printer import plan_text
 from everystep.compiler.show import show
 from everystep.engines.llvm.build import Entry, build
-from everystep.engines.llvm.layout import NUMBERS, Layout
+from everystep.engines.llvm.layout import Layout
 from everystep.engines.llvm.packing import panel_size
 from everystep.engines.llvm.pool import SERIAL, Team, team
 from everystep.engines.llvm.program import described, emit_program
@@ -87,7 +87,9 @@ class Program:
         self._run = self.code.entry("run", ctypes.c_void_p)
         self._block = ctypes.c_int64 * len(self.layout.slots)
         self.memory = _Memory(self.layout, self.dtype.itemsize)
-        self._work = sum(len(panel.views) * panel.views[0].shape[0] * panel.views[0].shape[1] for panel in self.layout.panels)
+        self._work = sum(
+            len(panel.views) * panel.views[0].shape[0] * panel.views[0].shape[1] for panel in self.layout.panels
+        )
         self._work += sum(one.view.shape[0] * (one.view.shape[1] if one.value else 1) for one in plan.reductions)
         self._chunk_size = sum(place.size for place in self.layout.places if place.space == "chunk")
 
@@ -191,5 +193,3 @@ class _Memory:
                 self._known.clear()
             self._known[rows, chunk] = (end, offsets)
         return self._known[rows, chunk]
-
-

@@ -1,7 +1,7 @@
 """The short way for a call like an earlier one: every check that could fail has passed once and can't fail now.
 
-For a cell with x and a state of the same shapes as before, and nothing else asked for, what is left is to see that nothing
-has changed that the trace took for granted, to fill in addresses, and to run.
+For a cell with x and a state of the same shapes as before, and nothing else asked for, what is left is to see that
+nothing has changed that the trace took for granted, to fill in addresses, and to run.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class _Known(NamedTuple):
 _known: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
 
 
-def quickly(cell: Any, x: Any, state: Any, reverse: bool) -> tuple[Tensor, Any] | None:  # noqa: FBT001
+def quickly(cell: Any, x: Any, state: Any, reverse: bool) -> tuple[Tensor, Any] | None:
     """Run a cell over x if such a call was seen before.
 
     Returns:
@@ -54,12 +54,12 @@ def quickly(cell: Any, x: Any, state: Any, reverse: bool) -> tuple[Tensor, Any] 
 def remember(job: Job, guard: Guard, lowered: Lowered, names: Names) -> None:
     """Let calls like this one go the short way."""
     cell, step = job.step.cell, job.step
-    whole = type(job.x) is Tensor and isinstance(cell, Cell) and step.context is None and not lowered.recorded(job.record)
-    asked = job.used is not None or job.resets is not None or job.forced or job.recompute
+    asked = job.used is not None or job.resets is not None or job.forced or job.recompute or job.record
+    whole = type(job.x) is Tensor and isinstance(cell, Cell) and step.context is None and not asked
     shapes = [lowered.shape("y"), *(tuple(part.shape[1:]) for part in job.state)]
-    if not whole or asked or any(len(shape) != 1 or not shape[0] for shape in shapes):
+    if not whole or any(len(shape) != 1 or not shape[0] for shape in shapes):
         return
-    own = type(cell).initial_state is not Cell.initial_state or "initial_state" in cell.__dict__
+    plain_start = getattr(getattr(cell, "initial_state", None), "__func__", None) is Cell.initial_state
     state = step.assemble(job.state)
     known = _known.get(cell)
     if known is None or known.guard is not guard:
@@ -68,11 +68,11 @@ def remember(job: Job, guard: Guard, lowered: Lowered, names: Names) -> None:
         known.ready.clear()
     ready = _Ready(job, lowered, names)
     known.ready[_kind(job.x, state, job.reverse)] = ready
-    if not own:
+    if plain_start:
         known.ready[_kind(job.x, None, job.reverse)] = ready
 
 
-def _kind(x: Tensor, state: Any, reverse: bool) -> Hashable:  # noqa: FBT001
+def _kind(x: Tensor, state: Any, reverse: bool) -> Hashable:
     parts = None if state is None else (type(state), *((type(part), part.shape, part.dtype) for part in state))
     return (x.shape, x.dtype, reverse, parts)
 
@@ -115,7 +115,7 @@ class _Ready:
         every = [*(Leaf("x", name.removeprefix("x:")) for name in names.time), *(None for _ in names.state)]
         leaves = [leaf for leaf, yes in zip(every, wanted, strict=False) if yes and leaf]
         roots = [name for name, yes in zip(names.roots, wanted[len(every) :], strict=False) if yes]
-        passes = self.lowered.passes((), False, (), leaves, roots)  # noqa: FBT003
+        passes = self.lowered.passes((), False, (), leaves, roots)
         self.recipes[wanted] = found = _Recipes(passes, self.span, names, training=bool(wanted))
         return found
 

@@ -6,7 +6,6 @@ same one.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,7 +15,7 @@ from torch import Tensor
 from everystep.engines.forks import after_fork
 from everystep.engines.llvm.arenas import kept
 from everystep.engines.llvm.layout import Gradient, Initial, Root
-from everystep.engines.llvm.programs import Frame, Program, Span
+from everystep.engines.llvm.programs import Block, Frame, Program, Span
 
 MOST_KINDS = 8  # spans whose frames are remembered
 MOST_BYTES = 8 << 20  # of a frame that is remembered
@@ -188,7 +187,7 @@ class BackwardRecipe:
         self.pairs = [(size, slots, list(parts).index(part)) for part, (size, slots) in pairs.items()]
         self.states = [at[f"state:{part}"] for part in pairs]
 
-    def _time(self, name, n, size, at, outputs, forward, sequences) -> None:  # noqa: ANN001, PLR0913, PLR0917
+    def _time(self, name, n, size, at, outputs, forward, sequences) -> None:  # noqa: ANN001, PLR0917
         kind, _, rest = name.partition(":")
         if kind == "gradient" and rest in outputs:
             self.gradients.append((n, list(outputs).index(rest), size))
@@ -242,10 +241,11 @@ class BackwardRecipe:
         frame.run()
         self.frames.give_back(span, frame)
         for n, copy in more:
-            found[n] = found[n] + copy
+            first = found[n]
+            found[n] = copy if first is None else first + copy
         return found
 
-    def _copies(self, block: ctypes.Array, tensors: Sequence[Tensor], found: list[Tensor | None]) -> list[tuple[int, Tensor]]:
+    def _copies(self, block: Block, tensors: Sequence[Tensor], found: list[Tensor | None]) -> list[tuple[int, Tensor]]:
         """Begin the gradients of parameters; those that are added to others afterwards."""
         more = []
         for slot, n in self.copies:
@@ -256,4 +256,3 @@ class BackwardRecipe:
             else:
                 more.append((n, memory))
         return more
-

@@ -131,7 +131,9 @@ class Regions:
 
     def _constant_slots(self, sweeps: Iterable[Sweep]) -> list[object]:
         panels = {panel for sweep in sweeps for panel in self.layout.arranged[sweep].panels}
-        return [slot for slot in self.layout.slots if isinstance(slot, Root) or (isinstance(slot, Panel) and slot in panels)]
+        return [
+            slot for slot in self.layout.slots if isinstance(slot, Root) or (isinstance(slot, Panel) and slot in panels)
+        ]
 
     def _point(self, context: Value, slot: object, address: Value) -> None:
         where = self.v.builder.gep(context, [self.v.integer(self.layout.slots[slot])], source_etype=self.v.pointer)
@@ -141,7 +143,9 @@ class Regions:
         """The address of a row of a place."""
         size = self.layout.row_size(place) * (1 if place.truth else self.v.itemsize)
         byte = llvm.IntType(8)
-        return self.v.builder.gep(self.address(slot), [self.v.builder.mul(row, self.v.integer(size))], source_etype=byte)
+        return self.v.builder.gep(
+            self.address(slot), [self.v.builder.mul(row, self.v.integer(size))], source_etype=byte
+        )
 
     def _flat(self, name: str, sweeps: tuple[Sweep, ...]) -> llvm.Function:
         """A region over all rows of a chunk at once, whatever their step."""
@@ -190,7 +194,13 @@ class Regions:
         is_first = build.icmp_signed("==", k, v.integer(0))
         earlier = build.select(is_first, k, build.sub(k, v.integer(1)))
         back = build.add(self.start_of_step(earlier), first)
-        rows = {"time": here, "chunk": v.builder.sub(here, self.number("row_low")), "row": first, "total": first, "step": first}
+        rows = {
+            "time": here,
+            "chunk": v.builder.sub(here, self.number("row_low")),
+            "row": first,
+            "total": first,
+            "step": first,
+        }
         rows["entering"] = self._half(k, 1 if self.backward else 0, first)
         rows["leaving"] = self._half(k, 0 if self.backward else 1, first)
         for place in _places(sweeps):

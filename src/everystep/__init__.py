@@ -12,7 +12,18 @@ from everystep import baselines, cells, errors
 from everystep.cell import Cell, tap
 from everystep.draw import draw
 from everystep.identify import identify
-from everystep.unroll import Explanation, Unrolled, engines, explain, generate, teacher_forcing, unroll, use_engine
+from everystep.unroll import (
+    Explanation,
+    Stream,
+    Unrolled,
+    engines,
+    explain,
+    generate,
+    stream,
+    teacher_forcing,
+    unroll,
+    use_engine,
+)
 
 if TYPE_CHECKING:
     from everystep.forecast import Forecaster
@@ -23,6 +34,7 @@ __all__ = [
     "Cell",
     "Explanation",
     "Forecaster",
+    "Stream",
     "Unrolled",
     "__version__",
     "baselines",
@@ -33,6 +45,7 @@ __all__ = [
     "explain",
     "generate",
     "identify",
+    "stream",
     "tap",
     "teacher_forcing",
     "unroll",

@@ -1,0 +1,188 @@
+"""One step after the other by compiled code: all that a call over time works out each time is worked out once.
+
+Parameters are packed when a stream is made. A step then copies x to where the code finds it and calls it with the
+argument block of the next turn.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterable
+from ctypes import memmove
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from everystep.compiler.guards_walk import Walk
+from everystep.engines.job import Job, NothingToRunError
+from everystep.engines.llvm.door import Results, results_of
+from everystep.engines.llvm.finding import Found, find
+from everystep.engines.llvm.layout import NUMBERS, Root
+from everystep.engines.llvm.plainness import why_not_plain, why_watched
+from everystep.engines.llvm.pool import SERIAL
+from everystep.engines.llvm.programs import Program, Span, bounds_of
+from everystep.engines.llvm.turns import Array, Block, laid_flat, room, turns
+from everystep.engines.stepping import Parts, streams_of
+from everystep.errors import EngineError
+
+
+class Streaming:
+    """A compiled step and the state between its calls.
+
+    Args:
+        job: An unroll of one step.
+
+    Raises:
+        EngineError: Compiled code can't serve.
+    """
+
+    def __init__(self, job: Job) -> None:
+        rows = next(iter(streams_of(job.x).values())).shape[1]
+        if rows == 0:
+            raise NothingToRunError("there are no rows")
+        _refuse([*streams_of(job.x).values(), *job.state])
+        results = results_of(job)
+        with torch.autocast("cpu", enabled=False):
+            found = find(job)
+        _refuse(found.roots.values())
+        passes = found.lowered.passes()
+        passes.ready(training=False)
+        self._program, self._span = passes.inference, Span(1, rows)
+        self._names, self._shapes = job.step.part_names, tuple(part.shape for part in job.state)
+        self._results = results or Results(found.lowered.dtype, tuple(part.dtype for part in job.state), {})
+        self._watched = _watched(job.step.cell)
+        self._inputs = {name: self._room(stream) for name, stream in streams_of(job.x).items()}
+        self._lay_out(job, found)
+        self._enter = self._entry()
+        self._find_short_way(plain=isinstance(job.x, Tensor) and not results)
+
+    def parts(self) -> Parts:
+        """The state, in memory of its own."""
+        entering = self._turn.entering
+        found = zip(self._names, self._shapes, self._results.state, strict=True)
+        return tuple(torch.from_numpy(entering[name].copy()).view(shape).to(dtype) for name, shape, dtype in found)
+
+    def set(self, parts: Parts) -> None:
+        """Put another state in its place."""
+        for name, part in zip(self._names, parts, strict=True):
+            own = torch.from_numpy(self._first.entering[name])
+            own.copy_(part.detach().reshape(own.shape))
+        self._turn = self._first
+
+    def stale(self) -> bool:
+        """Whether parameters have changed since they were packed; who writes into ``p.data`` is not seen."""
+        for holder, key, value, version, address in self._watched:
+            if holder[key] is not value or value._version != version or value.data_ptr() != address:  # noqa: SLF001
+                return True
+        return False
+
+    def quick(self, x: Any) -> Array | Tensor | None:
+        """Take one step the short way; None if x is not just what was expected, or must be looked at with care."""
+        kind = type(x)
+        if kind is np.ndarray:
+            if x.shape != self._shape or x.dtype is not self._dtype or self.stale():
+                return None
+            self._x[...] = x
+        elif kind is Tensor and self._fits(x) and not self.stale():
+            memmove(self._into, x.data_ptr(), self._size)
+        else:
+            return None
+        turn = self._turn
+        self._enter(turn.address)
+        self._turn = turn.following
+        return turn.y.copy() if kind is np.ndarray else torch.from_numpy(turn.y.copy())
+
+    def take(self, x: Any) -> Tensor:
+        """Take one step on x; y is the caller's own."""
+        for name, value in streams_of(x).items():
+            torch.from_numpy(self._inputs[name]).copy_(value)
+        turn = self._turn
+        self._enter(turn.address)
+        self._turn = turn.following
+        return torch.from_numpy(turn.y.copy()).to(self._results.y)
+
+    def _fits(self, x: Tensor) -> bool:
+        """Whether the memory of a tensor holds just what is expected."""
+        return (
+            x.shape == self._tensor_shape
+            and x.dtype is self._tensor_dtype
+            and x.is_cpu
+            and x.layout is torch.strided
+            and x.is_contiguous()
+            and not x.is_neg()
+            and why_watched() is None
+        )
+
+    def _room(self, stream: Tensor) -> Array:
+        return room(stream.shape[1:], self._program.dtype if stream.is_floating_point() else stream.dtype)
+
+    def _lay_out(self, job: Job, found: Found) -> None:
+        program, rows = self._program, self._span.rows
+        shapes = dict(zip(self._names, self._shapes, strict=True))
+        starts = {name: room((rows, shape[1:].numel()), program.dtype) for name, shape in shapes.items()}
+        context = {name: _dense(value, program.dtype) for name, value in found.context.items()}
+        roots = {name: laid_flat(value) for name, value in found.roots.items()}
+        given: dict[object, int] = {Root(name): value.data_ptr() for name, value in roots.items()}
+        for place in program.layout.places:
+            if place.space == "row":
+                given[place] = context[place.name].data_ptr()
+            elif place.space == "time" and place.name.startswith("x:"):
+                given[place] = self._inputs[place.name.removeprefix("x:")].ctypes.data
+        frame = program.frame(self._span)
+        self._held = frame, context, roots
+        self._first = turns(program, frame, given, starts, (rows, *found.lowered.shape("y")))
+        self.set(job.state)
+        program.code.entry("pack", ctypes.c_void_p)(self._first.address)
+
+    def _entry(self) -> Any:
+        """The compiled function; short steps keep Python's lock, which is cheaper than to give it up."""
+        program = self._program
+        if program.crew(self._span, 1) is SERIAL:
+            function: Any = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(program.code.address("steps"))
+            function.built = program.code
+            return function
+        return _Shared(program, self._span)
+
+    def _find_short_way(self, *, plain: bool) -> None:
+        self._x = next(iter(self._inputs.values()))
+        x = torch.from_numpy(self._x)
+        self._shape, self._tensor_shape = (self._x.shape, x.shape) if plain else (None, None)
+        self._dtype, self._tensor_dtype = self._x.dtype, x.dtype
+        self._into, self._size = self._x.ctypes.data, self._x.nbytes
+
+
+class _Shared:
+    """A step that several threads share: the team is asked for anew each time, as forks and settings change it."""
+
+    def __init__(self, program: Program, span: Span) -> None:
+        self._program, self._span = program, span
+        self._function = program.code.entry("steps", ctypes.c_void_p)
+        self._block = ctypes.c_int64 * len(program.layout.slots)
+
+    def __call__(self, address: int) -> None:
+        crew = self._program.crew(self._span, 1)
+        bounds = bounds_of(self._span, crew.threads)
+        block: Block = self._block.from_buffer_copy(self._block.from_address(address))  # no other caller's
+        block[: len(NUMBERS)] = self._program.numbers(self._span, 1, crew, bounds)
+        crew.enter(self._function, ctypes.addressof(block))
+
+
+def _refuse(tensors: Iterable[Tensor]) -> None:
+    reason = why_not_plain(tensors)
+    if reason is not None:
+        raise EngineError(reason)
+
+
+def _dense(value: Tensor, dtype: torch.dtype) -> Tensor:
+    value = value.detach().reshape(len(value), -1)
+    return value.to(dtype if value.is_floating_point() else value.dtype, copy=True).contiguous()
+
+
+def _watched(step: Any) -> list[tuple[Any, Any, Tensor, int, int]]:
+    """Everything that a step reads: where it is held, and what shows that it was written to or put elsewhere."""
+    walk = Walk()
+    walk.visit("", step)
+    places = [(place.holder, place.key, walk.tensors[name]) for name, place in walk.places.items()]
+    return [(*place, place[2]._version, place[2].data_ptr()) for place in places if not place[2].is_inference()]  # noqa: SLF001

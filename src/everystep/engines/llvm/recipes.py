@@ -6,19 +6,19 @@ same one.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from everystep.engines.forks import after_fork
 from everystep.engines.llvm.arenas import kept
 from everystep.engines.llvm.layout import Gradient, Initial, Root
 from everystep.engines.llvm.programs import Block, Frame, Program, Span
 
-MOST_KINDS = 8  # spans whose frames are remembered
-MOST_BYTES = 8 << 20  # of a frame that is remembered
+MOST_KINDS = 4  # spans whose frames are remembered
+MOST_BYTES = 4 << 20  # of a frame that is remembered
 
 
 class Names(NamedTuple):
@@ -31,31 +31,34 @@ class Names(NamedTuple):
 
 
 class Frames:
-    """Frames of one program that are not in use."""
+    """Frames of one program that are not in use, of this process and for its number of threads."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self._free: dict[tuple[int, int, bool, int], list[Frame]] = {}
-        after_fork(self._free.clear)
+        self._free: dict[tuple[int, ...], list[Frame]] = {}
 
     def take(self, span: Span) -> Frame:
         """Give a frame for a span to one call alone."""
-        if span.starts is None:
-            free = self._free.get((span.steps, span.rows, span.reverse, torch.get_num_threads()))
-            if free:
-                try:
-                    return free.pop()
-                except IndexError:  # another thread was faster
-                    pass
+        free = self._free.get(_kind(span)) if span.starts is None else None
+        if free:
+            try:
+                return free.pop()
+            except IndexError:  # another thread was faster
+                pass
         return self.program.frame(span)
 
     def give_back(self, span: Span, frame: Frame) -> None:
         """Let a later call have a frame."""
-        if span.starts is None and frame.size <= MOST_BYTES:
-            key = (span.steps, span.rows, span.reverse, torch.get_num_threads())
-            if key not in self._free and len(self._free) >= MOST_KINDS:
-                self._free.clear()
-            self._free.setdefault(key, []).append(frame)
+        if span.starts is not None or frame.size > MOST_BYTES:
+            return
+        kind = _kind(span)
+        if kind not in self._free and len(self._free) >= MOST_KINDS:
+            self._free.clear()
+        self._free.setdefault(kind, []).append(frame)
+
+
+def _kind(span: Span) -> tuple[int, ...]:
+    return span.steps, span.rows, span.reverse, torch.get_num_threads(), os.getpid()
 
 
 class ForwardRecipe:

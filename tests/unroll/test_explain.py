@@ -30,7 +30,7 @@ FUNCTIONS = {
 def formulas(loop):
     """The lines ``name = how`` of pseudo-code, in order; and what is carried under another name."""
     text = re.sub(r"\n +\+ ", " + ", re.sub(r" +\w+\.py:\d+", "", loop))
-    text = re.sub(r"^ *(carry|put out and carry|put out) ", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^ *(carry|put out and carry|put out): ", "", text, flags=re.MULTILINE)
     for piece in re.findall(r"^ *(\w+\[\d+:\d+\]) = ", text, re.MULTILINE):
         text = text.replace(piece, re.sub(r"\W", "_", piece))
     return re.findall(r"^ *([\w']+) = (.*)$", text, re.MULTILINE)

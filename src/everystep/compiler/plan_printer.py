@@ -13,7 +13,7 @@ from everystep.compiler.plan import Place, Plan, Reduction, Spot, Store, Sweep
 from everystep.compiler.simplify import share
 
 _WHERE_AT = 68  # column of the user's file and line
-_LEFT = {"step": "leave for this step:", "chunk": "leave for all steps:"}
+_LEFT = {"step": "leave for this step", "chunk": "leave for all steps"}
 
 
 def plan_text(plan: Plan, names: Names | None = None) -> str:
@@ -133,7 +133,7 @@ class PlanPrinter:
         for node, spot in stores:
             kind, what = self._store(self.formulas.use(node), spot.place, node)
             groups.setdefault(kind, []).append(what)
-        return [f"{kind} {', '.join(dict.fromkeys(whats))}" for kind, whats in groups.items()]
+        return [f"{kind}: {', '.join(dict.fromkeys(whats))}" for kind, whats in groups.items()]
 
     def _store(self, value: str, place: Place, node: Node) -> tuple[str, str]:
         """The verb and the object of what is done with a value."""

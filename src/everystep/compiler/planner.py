@@ -92,7 +92,7 @@ class _Planner:
         for name, node in self.graph.outputs.items():
             spot = self._spot(name, node) if node.size else None
             if spot is not None:
-                goals[self._region_of(node)].append(Store(node, spot))
+                goals[self._region_of(node) if spot.place.space in FLAT else "loop"].append(Store(node, spot))
         stores = [store for stores in goals.values() for store in stores]
         stored = {node for node, spot in stores if spot.place.space in FLAT}
         for node in self.graph.nodes():
@@ -106,7 +106,12 @@ class _Planner:
             return False
         region = self._region_of(node)
         readers = {self._region_of(user) for user in self.graph.nodes() if node in user.inputs} - {region}
+        readers |= {"loop"} - {region} if self._is_carried(node) else set()
         return "after" in readers if region == "loop" else bool(readers)
+
+    def _is_carried(self, node: Node) -> bool:
+        """Whether a value is left for a row of the batch, which steps do one after another."""
+        return any(node is other and name.startswith(("state:", "row:")) for name, other in self.graph.outputs.items())
 
     def _spot(self, name: str, node: Node) -> Spot | None:
         kind, _, rest = name.partition(":")

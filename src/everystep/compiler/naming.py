@@ -95,11 +95,16 @@ class Names:
         return self.spare.get(self.keys.of(node))
 
 
+def part_name(part: str) -> str:
+    """What a part of the state is called; the parts of a plain tuple are numbers."""
+    return f"s{part}" if part.isdigit() else part
+
+
 def called(leaf: Leaf, *, backward: bool) -> str:
     """What a leaf is called: as the user's step does where it can be."""
     kind, name = leaf.kind, leaf.name.replace(" ", "_").replace(":", "_")
-    if name.isdigit() and kind != "kept":
-        name = f"s{name}"
+    if kind != "kept":
+        name = part_name(name)
     if backward and kind == "state":
         return f"{gradient_name(name)}_later"
     name = name.removeprefix("record_")
@@ -137,7 +142,7 @@ def forward_names(traced: Graph, shapes: Mapping[str, tuple[int, ...]], extra: M
 def _output_name(name: str) -> str:
     kind, _, rest = name.partition(":")
     if kind == "state":
-        return f"s{rest}'" if rest.isdigit() else f"{rest}'"
+        return f"{part_name(rest)}'"
     return rest or kind
 
 
@@ -187,7 +192,7 @@ def backward_names(names: Names, graph: Graph, forward: Plan, backward: Plan, wa
             found.given[found.keys.of(node)] = f"{called(node.attribute, backward=True)}_out"
     for name, node in backward.graph.outputs.items():
         if not name.startswith("deferred:") and node.op not in ir.LEAVES:
-            found.given.setdefault(found.keys.of(node), gradient_name(name.rpartition(":")[2]))
+            found.given.setdefault(found.keys.of(node), gradient_name(part_name(name.rpartition(":")[2])))
     for gradient, name, sure in _gradients(names, graph, list(wanted_roots)):
         (found.given if sure else found.spare).setdefault(found.keys.of(gradient), name)
     return found

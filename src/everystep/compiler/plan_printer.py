@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from everystep.compiler import ir
 from everystep.compiler.formulas import Formulas, look
 from everystep.compiler.ir import Graph, Leaf, Node
-from everystep.compiler.naming import Names, enters, gradient_name, with_spare_names
+from everystep.compiler.naming import Names, enters, gradient_name, part_name, with_spare_names
 from everystep.compiler.plan import Place, Plan, Reduction, Spot, Store, Sweep
 from everystep.compiler.simplify import share
 
@@ -131,27 +131,26 @@ class PlanPrinter:
         """What goes where, in one line for each kind of place."""
         groups: dict[str, list[str]] = {}
         for node, spot in stores:
-            kind, what = self._store(self.formulas.use(node), spot.place, node)
+            kind, what = self._store(node, spot)
             groups.setdefault(kind, []).append(what)
         return [f"{kind}: {', '.join(dict.fromkeys(whats))}" for kind, whats in groups.items()]
 
-    def _store(self, value: str, place: Place, node: Node) -> tuple[str, str]:
+    def _store(self, node: Node, spot: Spot) -> tuple[str, str]:
         """The verb and the object of what is done with a value."""
-        space, name = place.space, place.name
+        value, (space, name, *_) = self.formulas.use(node), spot.place
         if space in _LEFT:
             return _LEFT[space], value
         if space in {"total", "leaving"}:
-            target = gradient_name(name) if self.names.backward else f"{name}'"
-            verb = "add up" if space == "total" else "carry"
-            return verb, value if value == target else f"{target} = {value}"
+            part = part_name(name)
+            target = gradient_name(part) if self.names.backward else f"{part}'"
+            return "add up" if space == "total" else "carry", _assigned(target, value)
         carried = [part for part, holder in self.plan.sequences.items() if holder == name]
-        if name.startswith("kept:"):
-            return "keep", value
-        if name.startswith("state:"):
+        if name.startswith(("kept:", "state:")):
             return "keep and carry" if carried else "keep", value
         told = self._output(name)
-        told = value if value == told else f"{told} = {value}" if node.op != "leaf" else told
-        return ("put out and carry" if carried else "put out"), told
+        if node.size != spot.place.size:
+            told += f"[{spot.offset}:{spot.offset + node.size}]"
+        return ("put out and carry" if carried else "put out"), _assigned(told, value)
 
     def _output(self, name: str) -> str:
         kind, _, rest = name.partition(":")
@@ -184,6 +183,10 @@ class PlanPrinter:
                 name = self.names.of(node) or ""
                 return name if spot.offset == 0 and node.size == spot.place.size else f"{name}[{spot.offset}:]"
         return spot.place.name
+
+
+def _assigned(target: str, value: str) -> str:
+    return value if value == target else f"{target} = {value}"
 
 
 def _computed(sweep: Sweep) -> list[Node]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from everystep.compiler import ir
 from everystep.compiler.costs import Cost, bytes_kept, cost_of, is_kept
+from everystep.compiler.formulas import Formulas
 from everystep.compiler.guards import Guard
 from everystep.compiler.ir import Leaf, Node
 from everystep.compiler.naming import Names, backward_names, forward_names
@@ -162,10 +163,12 @@ def _recomputed(printer: PlanPrinter, forward: Plan, names: Names) -> tuple[str,
     before = {names.keys.of(node) for sweep in forward.sweeps for node in sweep.nodes if _works(node)}
     sweeps, number = printer.plan.sweeps, printer.names.keys.of
     again = {node for sweep in sweeps for node in sweep.nodes if _works(node) and number(node) in before}
+    formulas = Formulas(names.shapes)
+    formulas.names = {node: name for node, name in printer.formulas.names.items() if node not in again}
     wanted = {i for sweep in sweeps for node in sweep.nodes if node not in again for i in node.inputs}
     wanted |= {store.node for sweep in sweeps for store in sweep.stores}
     ends = [node for sweep in sweeps for node in sweep.nodes if node in again and node in wanted]
-    return tuple(dict.fromkeys(printer.names.of(node) or printer.formulas.of(node) for node in ends))
+    return tuple(dict.fromkeys(printer.names.of(node) or formulas.of(node) for node in ends if not node.truth))
 
 
 def _works(node: Node) -> bool:

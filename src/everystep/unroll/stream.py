@@ -21,7 +21,7 @@ from everystep.errors import ArgumentError, DTypeError, EngineError, ShapeError
 from everystep.unroll import arguments
 from everystep.unroll.choosing import FASTEST, check_engine
 from everystep.unroll.intake import first_guess, seen, taken
-from everystep.unroll.unroll import prepare
+from everystep.unroll.unroll import initial_of, prepare
 
 S = TypeVar("S")
 Array = np.ndarray[Any, Any]
@@ -57,7 +57,7 @@ class Stream(Generic[S]):
         self._who, self._context = name_of(cell), context
         self._asked = default() if engine == AUTO else engine
         like = _like(self._who, cell, state, dtype)
-        self._dtype = like.dtype
+        self._like, self._dtype = like, like.dtype
         self._expected = first_guess(cell, batch_size, like)
         job = self._job(state)
         self._assemble = job.step.assemble
@@ -114,10 +114,13 @@ class Stream(Generic[S]):
             >>> stream.state.h.abs().sum(1) > 0
             tensor([ True, False,  True, False])
         """
-        parts = self._running.parts()
-        initial = self._job(None if isinstance(self.cell, Cell) else self._assemble(parts)).initial
+        state = None if isinstance(self.cell, Cell) else self.state
+        with torch.no_grad():
+            start = initial_of(self.cell, self.batch_size, self._like, state, self._context)
+        initial = (start,) if isinstance(start, Tensor) else tuple(start)
         if rows is not None:
-            chosen = _rows(self._who, rows, self.batch_size).to(parts[0].device if parts else "cpu")
+            parts = self._running.parts()
+            chosen = _rows(self._who, rows, self.batch_size).to(self._like.device)
             for part, start in zip(parts, initial, strict=True):
                 part[chosen] = start.detach()[chosen]
             initial = parts
@@ -209,7 +212,7 @@ def stream(
 ) -> Stream[Any]:
     """Run a cell one step at a time, where inputs arrive one by one: a sensor, a game, a text as it is written.
 
-    A step is one call of compiled code, a microsecond or two for a small cell, and gives what :func:`unroll` gives
+    A step is one call of compiled code, a few microseconds for a small cell, and gives what :func:`unroll` gives
     over the same inputs, bit for bit. Nothing is differentiated.
 
     Parameters are packed when the stream is made, and again before a step that finds them written to by torch or

@@ -17,6 +17,7 @@ from everystep.unroll.choosing import FASTEST, check_engine, run_on, run_quickly
 
 S = TypeVar("S")
 
+
 @dataclass(frozen=True, eq=False, repr=False)  # tensors neither compare to one truth nor print in a line
 class Unrolled(Generic[S]):
     """What :func:`unroll` returns.
@@ -139,7 +140,7 @@ def prepare(
     arguments.check_cell("unroll", cell)
     arguments.check_input(who, cell, x)
     steps, rows, like = arguments.extent(cell, x)
-    initial = _initial(cell, rows, like, state, context)
+    initial = initial_of(cell, rows, like, state, context)
     if isinstance(cell, Cell):
         arguments.check_state(f"{who}.initial_state", cell, initial, rows, like, context)
     state = initial if state is None else state
@@ -159,7 +160,8 @@ def prepare(
     )
 
 
-def _initial(cell: Any, rows: int, like: Tensor, state: Any, context: Any) -> Any:
+def initial_of(cell: Any, rows: int, like: Tensor, state: Any, context: Any) -> Any:
+    """Give what a reset puts back: the cell's own start; zeros for a plain function, like the state it was given."""
     if not isinstance(cell, Cell):
         return arguments.zeros_like_state(name_of(cell), state)
     sized_by_context = any(isinstance(n, str) for size in cell.part_sizes.values() for n in arguments.axes(size))

@@ -7,7 +7,7 @@ import numpy as np
 import everystep as es
 from benchmarks.peers import torch_work
 from benchmarks.peers.cells import filled
-from benchmarks.peers.contender import Contender, LeftOut
+from benchmarks.peers.contender import Contender
 from benchmarks.peers.work import Work
 
 
@@ -21,9 +21,7 @@ def prepare(work: Work) -> Contender:
 
 def streamed(cell: es.Cell, rows: int, inputs: list) -> Contender:
     """Make a side that takes one step after the other."""
-    if not hasattr(es, "stream"):
-        raise LeftOut("everystep.stream is not there")
-    stream = es.stream(cell, batch_size=rows)
+    stream = es.stream(cell, batch_size=rows, engine="llvm")
 
     def run() -> list:
         stream.reset()

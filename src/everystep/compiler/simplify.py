@@ -53,14 +53,15 @@ def gather(graph: Graph) -> Graph:
     """
     uses = Counter(i for node in graph.nodes() for i in node.inputs)
     uses.update(graph.outputs.values())
-    carried = depends_on(graph.nodes(), "state")
+    carried = depends_on(graph.nodes(), "state", "row")
     new: dict[Node, Node] = {}
     for node in graph.nodes():
         terms = _terms(node, uses)
         if len(terms) > 1 and any(term.op == "affine" and term.size == node.size for term in terms):
             new[node] = _gathered(node, terms, new, carried)
         else:
-            new[node] = ir.with_inputs(node, tuple(new[i] for i in node.inputs))
+            node_in_order = _x_first(node, carried) if node.op == "affine" else node
+            new[node] = ir.with_inputs(node_in_order, tuple(new[i] for i in node_in_order.inputs))
     return Graph({name: new[node] for name, node in graph.outputs.items()})
 
 
@@ -137,6 +138,11 @@ def _terms(node: Node, uses: Counter[Node]) -> list[Node]:
 
 def _owned(part: Node, whole: Node, uses: Counter[Node]) -> bool:
     return part.op in {"add", "affine"} and uses[part] == 1 and part.size == whole.size
+
+
+def _x_first(node: Node, carried: set[Node]) -> Node:
+    products = sorted(ir.products(node), key=lambda product: product[0] in carried)
+    return ir.affine(*zip(*products, strict=True), ir.start_of(node), node.where)
 
 
 def _gathered(node: Node, terms: list[Node], new: dict[Node, Node], carried: set[Node]) -> Node:

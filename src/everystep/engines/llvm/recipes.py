@@ -15,6 +15,7 @@ from torch import Tensor
 
 from everystep.engines.llvm.arenas import kept
 from everystep.engines.llvm.layout import Gradient, Initial, Root
+from everystep.engines.llvm.memory import zeros_in_place_of
 from everystep.engines.llvm.programs import Block, Frame, Program, Span
 
 MOST_KINDS = 4  # spans whose frames are remembered
@@ -252,7 +253,7 @@ class BackwardRecipe:
         """Begin the gradients of parameters; those that are added to others afterwards."""
         more = []
         for slot, n in self.copies:
-            memory = torch.zeros_like(tensors[n])
+            memory = zeros_in_place_of(tensors[n])
             block[slot] = memory.data_ptr()
             if found[n] is None:
                 found[n] = memory

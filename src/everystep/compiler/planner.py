@@ -11,7 +11,7 @@ from everystep.compiler.plan import Place, Plan, Reduction, Spot, Store, Sweep
 from everystep.compiler.regions import Regions, divide
 from everystep.compiler.sweeps import Sweeps, pieces
 
-WIDEST_FUSED = 64  # features of x up to which its products are taken step by step
+WIDEST_FUSED = 32  # features of x up to which its products are taken step by step; one row alone gains from few
 
 
 FLAT = {"time", "chunk"}  # spaces with a row for every row of the batch at every step

@@ -43,7 +43,7 @@ def quickly(cell: Any, x: Any, state: Any, reverse: bool) -> tuple[Tensor, Any] 
         y and the state after the last step; None if this call must go the long way.
     """
     known = _known.get(cell) if type(x) is Tensor else None
-    if known is None:
+    if known is None or torch.is_autocast_enabled("cpu"):
         return None
     ready = known.ready.get(_kind(x, state, reverse))
     if ready is None or not known.guard.holds():
@@ -51,7 +51,7 @@ def quickly(cell: Any, x: Any, state: Any, reverse: bool) -> tuple[Tensor, Any] 
     return ready.run(x, state, known.guard)
 
 
-def remember(job: Job, guard: Guard, lowered: Lowered, names: Names) -> None:
+def remember(job: Job, guard: Guard, lowered: Lowered, names: Names, roots: tuple[Tensor, ...]) -> None:
     """Let calls like this one go the short way."""
     cell, step = job.step.cell, job.step
     asked = job.used is not None or job.resets is not None or job.forced or job.recompute or job.record
@@ -66,7 +66,7 @@ def remember(job: Job, guard: Guard, lowered: Lowered, names: Names) -> None:
         known = _known[cell] = _Known(guard, {})
     if len(known.ready) >= MOST:
         known.ready.clear()
-    ready = _Ready(job, lowered, names)
+    ready = _Ready(job, lowered, names, roots)
     known.ready[_kind(job.x, state, job.reverse)] = ready
     if plain_start:
         known.ready[_kind(job.x, None, job.reverse)] = ready
@@ -80,34 +80,32 @@ def _kind(x: Tensor, state: Any, reverse: bool) -> Hashable:
 class _Ready:
     """A kind of call, ready to run."""
 
-    def __init__(self, job: Job, lowered: Lowered, names: Names) -> None:
+    def __init__(self, job: Job, lowered: Lowered, names: Names, roots: tuple[Tensor, ...]) -> None:
         steps, rows = job.x.shape[:2]
         self.span = Span(steps, rows, job.reverse)
         self.shape = (steps, rows, *lowered.shape("y"))
         self.make = type(job.step.assemble(job.state))
         self.lowered, self.names = lowered, names
-        self.direct = set(names.roots) <= set(lowered.traced.roots)
+        self.roots = roots if set(names.roots) <= set(lowered.traced.roots) else None  # those that the guard holds
         self.zeros = tuple(torch.zeros_like(part, requires_grad=False) for part in job.state)
         self.recipes: dict[tuple[bool, ...], _Recipes] = {}
 
     def run(self, x: Tensor, state: Any, guard: Guard) -> tuple[Tensor, Any] | None:
-        roots = self.lowered.prepare(guard.roots())
-        parts = self.zeros if state is None else tuple(state)
-        tensors = (x, *parts, *roots.values())
-        prepared = () if self.direct else roots.values()  # what the guard holds is as it was
-        if not is_plain((x, *(() if state is None else parts), *prepared)):
+        if not is_plain((x,) if state is None else (x, *state)):
             return None
-        flat = tensors
-        if not all(value.is_contiguous() for value in (x, *parts)):
-            flat = (x.contiguous(), *(part.contiguous() for part in parts), *roots.values())
+        parts = self.zeros if state is None else tuple(part.contiguous() for part in state)
+        roots = self.roots or tuple(self.lowered.prepare(guard.roots()).values())
+        if roots is not self.roots and not is_plain(roots):
+            return None
+        tensors = (x.contiguous(), *parts, *roots)
         if torch.is_grad_enabled():
             wanted = tuple(value.requires_grad for value in tensors)
             if any(wanted):
                 recipes = self.recipes.get(wanted) or self._recipes(wanted)
-                y, *last = _Quick.apply(recipes, *flat)
+                y, *last = _Quick.apply(recipes, *tensors)
                 return y.view(self.shape), self.make(*last)
         recipes = self.recipes.get(()) or self._recipes(())
-        stored, last = recipes.inference.run(self.span, flat)
+        stored, last = recipes.inference.run(self.span, tensors)
         return stored[recipes.inference.outputs[0]].view(self.shape), self.make(*last)
 
     def _recipes(self, wanted: tuple[bool, ...]) -> _Recipes:
@@ -137,7 +135,7 @@ class _Quick(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, recipes: _Recipes, *tensors: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
         stored, last = recipes.training.run(recipes.call.span, tensors)
-        ctx.recipes, ctx.layouts = recipes, [layout_of(value) for value in tensors]
+        ctx.recipes, ctx.layouts = recipes, [layout_of(value) for value in (*tensors, *stored)]
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*tensors, *stored)
         return (stored[recipes.training.outputs[0]], *last)
@@ -145,9 +143,9 @@ class _Quick(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         recipes: _Recipes = ctx.recipes
-        saved: Sequence[Tensor] = ctx.saved_tensors
-        count = len(ctx.layouts)
-        tensors = [laid_out_as(value, layout) for value, layout in zip(saved[:count], ctx.layouts, strict=True)]
+        saved = [laid_out_as(value, layout) for value, layout in zip(ctx.saved_tensors, ctx.layouts, strict=True)]
+        count = len(ctx.needs_input_grad) - 1
+        tensors = saved[:count]
         if torch.is_grad_enabled() or not is_plain((*tensors, *(g for g in gradients if g is not None))):
             flat = (tensors[0].reshape(len(tensors[0]) * tensors[0].shape[1], -1), *tensors[1:])
             return (None, *_shaped(differentiably(recipes.call, flat, gradients), tensors))

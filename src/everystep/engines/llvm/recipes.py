@@ -1,25 +1,21 @@
-"""How a program's argument block is filled, worked out once: what is left for a call are addresses.
-
-A *frame* is a block with its scratch memory. Frames of spans without gaps are used again; two threads never have the
-same one.
-"""
+"""What fills the slots of a program for one kind of call, worked out once: what is left for a call are addresses."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from everystep.compiler.plan import Place
 from everystep.engines.llvm.arenas import kept
-from everystep.engines.llvm.layout import Gradient, Initial, Root
-from everystep.engines.llvm.memory import zeros_in_place_of
-from everystep.engines.llvm.programs import Block, Frame, Program, Span
+from everystep.engines.llvm.frames import Address, Frames
+from everystep.engines.llvm.layout import Initial, Root
+from everystep.engines.llvm.memory import room, zeros_in_place_of
+from everystep.engines.llvm.programs import Program, Span
 
-MOST_KINDS = 4  # spans whose frames are remembered
-MOST_BYTES = 4 << 20  # of a frame that is remembered
+PAIRED = {"entering", "leaving"}
 
 
 class Names(NamedTuple):
@@ -30,40 +26,26 @@ class Names(NamedTuple):
     rows: tuple[str, ...]
     roots: tuple[str, ...]
 
-
-class Frames:
-    """Frames of one program that are not in use, of this process and for its number of threads."""
-
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self._free: dict[tuple[int, ...], list[Frame]] = {}
-
-    def take(self, span: Span) -> Frame:
-        """Give a frame for a span to one call alone."""
-        free = self._free.get(_kind(span)) if span.starts is None else None
-        if free:
-            try:
-                return free.pop()
-            except IndexError:  # another thread was faster
-                pass
-        return self.program.frame(span)
-
-    def give_back(self, span: Span, frame: Frame) -> None:
-        """Let a later call have a frame."""
-        if span.starts is not None or frame.size > MOST_BYTES:
-            return
-        kind = _kind(span)
-        if kind not in self._free and len(self._free) >= MOST_KINDS:
-            self._free.clear()
-        self._free.setdefault(kind, []).append(frame)
+    def places(self) -> dict[str, int]:
+        """Where each stands: ``x:NAME``, ``state:NAME``, ``row:NAME``, ``root:NAME``."""
+        every = [*self.time, *(f"state:{name}" for name in self.state), *(f"row:{name}" for name in self.rows)]
+        return {name: n for n, name in enumerate([*every, *(f"root:{name}" for name in self.roots)])}
 
 
-def _kind(span: Span) -> tuple[int, ...]:
-    return span.steps, span.rows, span.reverse, torch.get_num_threads(), os.getpid()
+class Made(NamedTuple):
+    """Memory that a call makes: for a value of some features, at some slots."""
+
+    size: int
+    slots: list[int]
+
+    def at(self, memory: Tensor) -> list[Address]:
+        """Put it at its slots."""
+        address = memory.data_ptr()
+        return [(slot, address) for slot in self.slots]
 
 
 class ForwardRecipe:
-    """A forward pass: which slots the given tensors fill, and what is allocated for the others.
+    """A forward pass over spans without gaps.
 
     Args:
         program: A forward program.
@@ -73,75 +55,63 @@ class ForwardRecipe:
     """
 
     def __init__(self, program: Program, names: Names, outputs: Sequence[str], parts: Sequence[str]) -> None:
-        layout, sequences = program.layout, program.plan.sequences
-        self.frames = Frames(program)
-        self.dtype = program.dtype
-        given = {name: n for n, name in enumerate(names.time)}
-        state = {name: n + len(names.time) for n, name in enumerate(names.state)}
-        rows = {name: n + len(names.time) + len(names.state) for n, name in enumerate(names.rows)}
-        roots = {name: n + len(names.time) + len(names.state) + len(names.rows) for n, name in enumerate(names.roots)}
-        self.given: list[tuple[int, int]] = []  # slot, tensor
-        stores: dict[str, tuple[int, list[int]]] = {}
-        pairs: dict[str, tuple[int, list[int]]] = {}
-        for slot, n in layout.slots.items():
-            if isinstance(slot, Root):
-                self.given.append((n, roots[slot.name]))
-            elif isinstance(slot, Initial):
-                self.given.append((n, state[slot.place.name]))
+        layout, self.sequences = program.layout, program.plan.sequences
+        self.frames, self.dtype = Frames(program), program.dtype
+        at = names.places()
+        self.given = [(layout.slots[slot], at[f"root:{slot.name}"]) for slot in layout.slots if isinstance(slot, Root)]
+        self.given += [(layout.slots[Initial(place)], at[f"state:{place.name}"]) for place in layout.initial]
+        stores: dict[str, Made] = {}
+        pairs: dict[str, Made] = {}
         for place in layout.places:
-            n = layout.slots[place]
-            holder = sequences.get(place.name) if place.space in {"entering", "leaving"} else None
-            if place.space in {"entering", "leaving"} and holder is None:
-                pairs.setdefault(place.name, (place.size, []))[1].append(n)
-            elif place.space == "row":
-                self.given.append((n, rows[place.name]))
-            elif place.space == "time" and place.name in given:
-                self.given.append((n, given[place.name]))
-            elif place.space == "time" or holder is not None:
-                stores.setdefault(holder or place.name, (place.size, []))[1].append(n)
-        self.stores = list(stores.values())
-        self.stored = tuple(stores)
-        self.pairs = list(pairs.values())
-        order = list(stores)
-        self.outputs = [order.index(name) for name in outputs]
-        self.handed_on = frozenset(self.outputs)
-        self.kept = [size for n, (size, _) in enumerate(self.stores) if n not in self.handed_on]
-        self._last = [
-            (None, list(pairs).index(part)) if part in pairs else (order.index(sequences[part]), 0) for part in parts
-        ]
+            slot, holder = layout.slots[place], self._holder(place)
+            if place.space == "row":
+                self.given.append((slot, at[f"row:{place.name}"]))
+            elif place.name in names.time:
+                self.given.append((slot, at[place.name]))
+            elif holder is not None:
+                stores.setdefault(holder, Made(place.size, [])).slots.append(slot)
+            elif place.space in PAIRED:
+                pairs.setdefault(place.name, Made(place.size, [])).slots.append(slot)
+        self.stored, self.stores, self.pairs = tuple(stores), list(stores.values()), list(pairs.values())
+        self.outputs = [self.stored.index(name) for name in outputs]
+        self.kept = [made.size for n, made in enumerate(self.stores) if n not in self.outputs]
+        self.last = [(part in pairs, self._index(part, list(pairs))) for part in parts]
+
+    def _holder(self, place: Place) -> str | None:
+        """The output that a place belongs to, if it is stored for every step."""
+        if place.space in PAIRED:
+            return self.sequences.get(place.name)
+        return place.name if place.space == "time" else None
+
+    def _index(self, part: str, pairs: list[str]) -> int:
+        return pairs.index(part) if part in pairs else self.stored.index(self.sequences[part])
 
     def run(self, span: Span, tensors: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """Go through time; what is stored for every step, in the order of :attr:`stored`, and the last state.
+        """Go through time.
 
-        The span has no gaps.
+        Returns:
+            What is stored for every step, in the order of ``stored``, and the last state.
         """
-        frame = self.frames.take(span)
-        block, taken, dtype, empty = frame.block, span.steps * span.rows, self.dtype, torch.empty
-        for slot, n in self.given:
-            block[slot] = tensors[n].data_ptr()
-        own = iter(kept(taken, self.kept, dtype))
-        stored = []
-        for n, (size, slots) in enumerate(self.stores):
-            memory = empty((taken, size), dtype=dtype) if n in self.handed_on else next(own)
-            stored.append(memory)
-            address = memory.data_ptr()
-            for slot in slots:
-                block[slot] = address
-        pairs = []
-        for size, slots in self.pairs:
-            memory = empty((2, span.rows, size), dtype=dtype)
-            pairs.append(memory)
-            address = memory.data_ptr()
-            for slot in slots:
-                block[slot] = address
-        frame.run()
-        self.frames.give_back(span, frame)
-        first = 0 if span.reverse else taken - span.rows
+        addresses = [(slot, tensors[n].data_ptr()) for slot, n in self.given]
+        stored = self._stored(span.steps * span.rows)
+        for made, memory in zip(self.stores, stored, strict=True):
+            addresses += made.at(memory)
+        pairs = [room(2, span.rows, made.size, dtype=self.dtype) for made in self.pairs]
+        for made, memory in zip(self.pairs, pairs, strict=True):
+            addresses += made.at(memory)
+        self.frames.run(span, addresses)
+        end = span.rows if span.reverse else span.steps * span.rows
         last = [
-            pairs[n][span.steps & 1] if holder is None else stored[holder][first : first + span.rows].clone()
-            for holder, n in self._last
+            pairs[n][span.steps & 1] if paired else stored[n][end - span.rows : end].clone() for paired, n in self.last
         ]
         return stored, last
+
+    def _stored(self, taken: int) -> list[Tensor]:
+        own = iter(kept(taken, self.kept, self.dtype))
+        return [
+            room(taken, made.size, dtype=self.dtype) if n in self.outputs else next(own)
+            for n, made in enumerate(self.stores)
+        ]
 
 
 class BackwardRecipe:
@@ -158,51 +128,42 @@ class BackwardRecipe:
     def __init__(
         self, program: Program, forward: ForwardRecipe, names: Names, outputs: Sequence[str], parts: Sequence[str]
     ) -> None:
-        layout, sequences = program.layout, forward.frames.program.plan.sequences
-        self.frames = Frames(program)
-        self.dtype = program.dtype
-        every = [*names.time, *(f"state:{n}" for n in names.state), *(f"row:{n}" for n in names.rows)]
-        every += [f"root:{n}" for n in names.roots]
-        at = {name: n for n, name in enumerate(every)}
-        self.given: list[tuple[int, int]] = []
+        layout, self.forward, self.at = program.layout, forward, names.places()
+        self.frames, self.dtype, self.named = Frames(program), program.dtype, list(outputs)
+        self.given = [
+            (layout.slots[slot], self.at[f"root:{slot.name}"]) for slot in layout.slots if isinstance(slot, Root)
+        ]
+        self.given += [(layout.slots[Initial(place)], self.at[place.name]) for place in layout.initial]
+        self.copies = [(layout.slots[slot], self.at[f"root:{slot.name}"]) for slot in layout.gradients]
         self.kept: list[tuple[int, int]] = []  # slot, stored by the forward pass
-        self.gradients: list[tuple[int, int, int]] = []  # slot, output, size
-        self.found: list[tuple[int, int, int]] = []  # slot, size, tensor whose gradient it is
+        self.gradients: list[tuple[int, int, int]] = []  # slot, output, its size
+        self.found: list[tuple[int, int, int]] = []  # slot, tensor whose gradient it is, its size
         self.totals: list[tuple[int, int, int]] = []
-        self.copies: list[tuple[int, int]] = []  # slot, parameter
-        pairs: dict[str, tuple[int, list[int]]] = {}
-        for slot, n in layout.slots.items():
-            if isinstance(slot, Root):
-                self.given.append((n, at[f"root:{slot.name}"]))
-            elif isinstance(slot, Initial):
-                self.given.append((n, at[slot.place.name]))
-            elif isinstance(slot, Gradient):
-                self.copies.append((n, at[f"root:{slot.name}"]))
+        pairs: dict[str, Made] = {}
         for place in layout.places:
-            n, name = layout.slots[place], place.name
-            if place.space in {"entering", "leaving"}:
-                pairs.setdefault(name, (place.size, []))[1].append(n)
+            slot = layout.slots[place]
+            if place.space in PAIRED:
+                pairs.setdefault(place.name, Made(place.size, [])).slots.append(slot)
             elif place.space == "row":
-                self.given.append((n, at[f"row:{name}"]))
+                self.given.append((slot, self.at[f"row:{place.name}"]))
             elif place.space == "total":
-                self.totals.append((n, place.size, at[f"row:{name}"]))
+                self.totals.append((slot, self.at[f"row:{place.name}"], place.size))
             elif place.space in {"time", "previous"}:
-                self._time(name, n, place.size, at, outputs, forward, sequences)
-        self.pairs = [(size, slots, list(parts).index(part)) for part, (size, slots) in pairs.items()]
-        self.states = [at[f"state:{part}"] for part in pairs]
+                self._place_in_time(slot, place)
+        self.pairs = [(made, list(parts).index(part), self.at[f"state:{part}"]) for part, made in pairs.items()]
 
-    def _time(self, name, n, size, at, outputs, forward, sequences) -> None:  # noqa: ANN001, PLR0917
-        kind, _, rest = name.partition(":")
-        if kind == "gradient" and rest in outputs:
-            self.gradients.append((n, list(outputs).index(rest), size))
+    def _place_in_time(self, slot: int, place: Place) -> None:
+        kind, _, rest = place.name.partition(":")
+        if kind == "gradient" and rest in self.named:
+            self.gradients.append((slot, self.named.index(rest), place.size))
         elif kind == "gradient":
-            self.found.append((n, size, at[rest]))
+            self.found.append((slot, self.at[rest], place.size))
         elif kind == "state":
-            self.kept.append((n, forward.stored.index(sequences[rest])))
+            self.kept.append((slot, self.forward.stored.index(self.forward.sequences[rest])))
         elif kind == "kept":
-            self.kept.append((n, forward.stored.index("y" if rest == "y" else name)))
+            self.kept.append((slot, self.forward.stored.index("y" if rest == "y" else place.name)))
         else:
-            self.given.append((n, at[name]))
+            self.given.append((slot, self.at[place.name]))
 
     def run(
         self,
@@ -212,51 +173,52 @@ class BackwardRecipe:
         gradients: Sequence[Tensor | None],
         last: Sequence[Tensor | None],
     ) -> list[Tensor | None]:
-        """Go back through time; the gradient of each given tensor, None for those that have none."""
-        frame = self.frames.take(span)
-        block, taken, dtype, empty = frame.block, span.steps * span.rows, self.dtype, torch.empty
+        """Go back through time.
+
+        Args:
+            span: The steps.
+            tensors: What the forward pass was given.
+            stored: What it stored.
+            gradients: Of its outputs; None for zeros.
+            last: Gradients of the last state; None for zeros.
+
+        Returns:
+            The gradient of each given tensor, None for those that have none.
+        """
+        taken = span.steps * span.rows
         found: list[Tensor | None] = [None] * len(tensors)
-        held = []
-        for slot, n in self.given:
-            block[slot] = tensors[n].data_ptr()
-        for slot, n in self.kept:
-            held.append(stored[n].contiguous())  # a hook on saved tensors may have given it another layout
-            block[slot] = held[-1].data_ptr()
-        for slot, n, size in self.gradients:
-            g = gradients[n]
-            held.append(torch.zeros((taken, size), dtype=dtype) if g is None else g.contiguous())
-            block[slot] = held[-1].data_ptr()
-        for slot, size, n in self.found:
-            found[n] = memory = empty((taken, size), dtype=dtype)
-            block[slot] = memory.data_ptr()
-        for slot, size, n in self.totals:
-            found[n] = memory = torch.zeros((span.rows, size), dtype=dtype)
-            block[slot] = memory.data_ptr()
-        more = self._copies(block, tensors, found)
-        for (size, slots, part), n in zip(self.pairs, self.states, strict=True):
-            memory = torch.zeros((2, span.rows, size), dtype=dtype)
-            gradient = last[part]
-            if gradient is not None:
-                memory[span.steps & 1] = gradient
+        addresses = [(slot, tensors[n].data_ptr()) for slot, n in self.given]
+        held = [stored[n].contiguous() for _, n in self.kept]  # a hook on saved tensors may have changed their layout
+        addresses += [(slot, memory.data_ptr()) for (slot, _), memory in zip(self.kept, held, strict=True)]
+        dense = [self._dense(gradients[n], taken, size) for _, n, size in self.gradients]
+        addresses += [(slot, memory.data_ptr()) for (slot, _, _), memory in zip(self.gradients, dense, strict=True)]
+        for slot, n, size in self.found:
+            found[n] = memory = room(taken, size, dtype=self.dtype)
+            addresses.append((slot, memory.data_ptr()))
+        for slot, n, size in self.totals:
+            found[n] = memory = self._zeros(span.rows, size)
+            addresses.append((slot, memory.data_ptr()))
+        for made, part, n in self.pairs:
+            memory = self._pair(span, made, last[part])
             found[n] = memory[0]
-            address = memory.data_ptr()
-            for slot in slots:
-                block[slot] = address
-        frame.run()
-        self.frames.give_back(span, frame)
-        for n, copy in more:
+            addresses += made.at(memory)
+        copies = [(slot, n, zeros_in_place_of(tensors[n])) for slot, n in self.copies]
+        addresses += [(slot, memory.data_ptr()) for slot, _, memory in copies]
+        self.frames.run(span, addresses)
+        for _, n, copy in copies:
             first = found[n]
             found[n] = copy if first is None else first + copy
         return found
 
-    def _copies(self, block: Block, tensors: Sequence[Tensor], found: list[Tensor | None]) -> list[tuple[int, Tensor]]:
-        """Begin the gradients of parameters; those that are added to others afterwards."""
-        more = []
-        for slot, n in self.copies:
-            memory = zeros_in_place_of(tensors[n])
-            block[slot] = memory.data_ptr()
-            if found[n] is None:
-                found[n] = memory
-            else:
-                more.append((n, memory))
-        return more
+    def _dense(self, gradient: Tensor | None, taken: int, size: int) -> Tensor:
+        return self._zeros(taken, size) if gradient is None else gradient.contiguous()
+
+    def _pair(self, span: Span, made: Made, gradient: Tensor | None) -> Tensor:
+        """The two halves that the gradient of a part of the state takes in turn, begun with that of the last state."""
+        pair = self._zeros(2, span.rows, made.size)
+        if gradient is not None:
+            pair[span.steps & 1] = gradient
+        return pair
+
+    def _zeros(self, *shape: int) -> Tensor:
+        return torch.zeros(shape, dtype=self.dtype, device="cpu")

@@ -13,7 +13,8 @@ from everystep.compiler import ir
 from everystep.compiler.ir import Graph, Leaf
 from everystep.compiler.simplify import simplify
 from everystep.engines.llvm.autograd import Call, Whole, launch
-from everystep.engines.llvm.passes import Given, Passes
+from everystep.engines.llvm.forward import Given
+from everystep.engines.llvm.passes import Passes
 from everystep.engines.llvm.programs import Span
 from everystep.engines.llvm.slowly import slowly
 
@@ -53,13 +54,16 @@ def passes_of(one: Sequence, dtype=torch.float64) -> Passes:
     return Passes(one.graph, dtype, [*leaves, *(Leaf("row", name) for name in rows)], list(roots))
 
 
-def compiled(one: Sequence, passes: Passes | None = None, operation=Whole) -> Values:
-    """Outputs and gradients by compiled code."""
+def run(one: Sequence, passes: Passes, operation=Whole) -> tuple[Values, Values]:
+    """Outputs and the last state by compiled code."""
     time, state, rows, roots = one.given
-    passes = passes or passes_of(one)
     call = Call(passes, one.span, tuple(time), tuple(state), tuple(rows), tuple(roots), operation)
-    tensors = (*time.values(), *state.values(), *rows.values(), *roots.values())
-    return _outcome(*launch(call, tensors), one.given)
+    return launch(call, (*time.values(), *state.values(), *rows.values(), *roots.values()))
+
+
+def compiled(one: Sequence) -> Values:
+    """Outputs and gradients by compiled code."""
+    return _outcome(*run(one, passes_of(one)), one.given)
 
 
 def interpreted(one: Sequence) -> Values:

@@ -130,8 +130,9 @@ class Streaming:
                 given[place] = context[place.name].data_ptr()
             elif place.space == "time" and place.name.startswith("x:"):
                 given[place] = self._inputs[place.name.removeprefix("x:")].ctypes.data
-        frame = program.frame(self._span)
-        self._held = frame, context, roots
+        frame, alone = program.frame(self._span), bounds_of(self._span, 1)
+        frame.block[: len(NUMBERS)] = program.numbers(self._span, 1, SERIAL, alone)
+        self._held = frame, alone, context, roots
         self._first = turns(program, frame, given, starts, (rows, *found.lowered.shape("y")))
         self.set(job.state)
         program.code.entry("pack", ctypes.c_void_p)(self._first.address)
@@ -143,6 +144,8 @@ class Streaming:
             function: Any = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(program.code.address("steps"))
             function.built = program.code
             return function
+        if self._span.rows == 1:  # threads share rows
+            return program.code.entry("steps", ctypes.c_void_p)
         return _Shared(program, self._span)
 
     def _find_short_way(self, *, plain: bool) -> None:

@@ -83,7 +83,6 @@ class _Ready:
     def __init__(self, job: Job, lowered: Lowered, names: Names, roots: tuple[Tensor, ...]) -> None:
         steps, rows = job.x.shape[:2]
         self.span = Span(steps, rows, job.reverse)
-        self.shape = (steps, rows, *lowered.shape("y"))
         self.make = type(job.step.assemble(job.state))
         self.lowered, self.names = lowered, names
         self.roots = roots if set(names.roots) <= set(lowered.traced.roots) else None  # those that the guard holds
@@ -103,10 +102,10 @@ class _Ready:
             if any(wanted):
                 recipes = self.recipes.get(wanted) or self._recipes(wanted)
                 y, *last = _Quick.apply(recipes, *tensors)
-                return y.view(self.shape), self.make(*last)
+                return y, self.make(*last)
         recipes = self.recipes.get(()) or self._recipes(())
         stored, last = recipes.inference.run(self.span, tensors)
-        return stored[recipes.inference.outputs[0]].view(self.shape), self.make(*last)
+        return stored[recipes.inference.outputs[0]], self.make(*last)
 
     def _recipes(self, wanted: tuple[bool, ...]) -> _Recipes:
         names = self.names
@@ -147,13 +146,15 @@ class _Quick(torch.autograd.Function):
         count = len(ctx.needs_input_grad) - 1
         tensors = saved[:count]
         if torch.is_grad_enabled() or not is_plain((*tensors, *(g for g in gradients if g is not None))):
-            flat = (tensors[0].reshape(len(tensors[0]) * tensors[0].shape[1], -1), *tensors[1:])
-            return (None, *_shaped(differentiably(recipes.call, flat, gradients), tensors))
+            taken = recipes.call.span.taken  # compiled code sees no time axis
+            x, y = tensors[0].reshape(taken, -1), gradients[0]
+            flat = (None if y is None else y.reshape(taken, -1), *gradients[1:])
+            return (None, *_shaped(differentiably(recipes.call, (x, *tensors[1:]), flat), tensors))
         found = recipes.backward.run(recipes.call.span, tensors, saved[count:], gradients[:1], gradients[1:])
         wanted = zip(_shaped(found, tensors), ctx.needs_input_grad[1:], strict=True)
         return (None, *(gradient if needed else None for gradient, needed in wanted))
 
 
 def _shaped(found: Sequence[Tensor | None], tensors: Sequence[Tensor]) -> list[Tensor | None]:
-    """Gradients in the shapes of what they are of: x has a time axis, which compiled code does not see."""
+    """Gradients in the shapes of what they are of."""
     return [None if g is None else g.view(value.shape) for g, value in zip(found, tensors, strict=True)]

@@ -93,25 +93,28 @@ class ForwardRecipe:
             What is stored for every step, in the order of ``stored``, and the last state.
         """
         addresses = [(slot, tensors[n].data_ptr()) for slot, n in self.given]
-        stored = self._stored(span.steps * span.rows)
+        stored = self._stored(span)
         for made, memory in zip(self.stores, stored, strict=True):
             addresses += made.at(memory)
         pairs = [room(2, span.rows, made.size, dtype=self.dtype) for made in self.pairs]
         for made, memory in zip(self.pairs, pairs, strict=True):
             addresses += made.at(memory)
         self.frames.run(span, addresses)
-        end = span.rows if span.reverse else span.steps * span.rows
-        last = [
-            pairs[n][span.steps & 1] if paired else stored[n][end - span.rows : end].clone() for paired, n in self.last
-        ]
-        return stored, last
+        return stored, [pairs[n][span.steps & 1] if paired else self._end(span, stored[n]) for paired, n in self.last]
 
-    def _stored(self, taken: int) -> list[Tensor]:
-        own = iter(kept(taken, self.kept, self.dtype))
+    def _stored(self, span: Span) -> list[Tensor]:
+        """Memory for every step: (time, batch, size) for an output, (time * batch, size) for what is kept."""
+        own = iter(kept(span.steps * span.rows, self.kept, self.dtype))
         return [
-            room(taken, made.size, dtype=self.dtype) if n in self.outputs else next(own)
+            room(span.steps, span.rows, made.size, dtype=self.dtype) if n in self.outputs else next(own)
             for n, made in enumerate(self.stores)
         ]
+
+    def _end(self, span: Span, values: Tensor) -> Tensor:
+        """A copy of the values after the last step."""
+        if values.ndim == 3:
+            return values[0 if span.reverse else -1].clone()
+        return (values[: span.rows] if span.reverse else values[-span.rows :]).clone()
 
 
 class BackwardRecipe:

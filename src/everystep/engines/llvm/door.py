@@ -45,7 +45,7 @@ def computed_in(job: Job) -> torch.dtype:
     if len(found) == 1 and found <= {*WIDE, *LOW}:
         dtype = found.pop()
         return dtype if dtype in WIDE else torch.float32
-    if is_cast() and found <= {torch.float32, *LOW}:
+    if found <= {torch.float32, *LOW}:  # cast by autocast, or by the step itself
         return torch.float32
     raise EngineError(f"numbers come as {' and '.join(sorted(str(dtype).removeprefix('torch.') for dtype in found))}")
 

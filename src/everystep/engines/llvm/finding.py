@@ -82,7 +82,7 @@ def _of_any_step(job: Job, guard: Guard, asked: Asked, key: object) -> Lowered:
 def _traced(job: Job, guard: Guard, asked: Asked) -> Lowered:
     step = widened(job.step.cell)
     roots = guard.roots() if step is job.step.cell else Guard(step).roots()
-    with by_default("reference"):  # for a step that unrolls a cell of its own
+    with by_default("reference"), torch.device("cpu"):  # the engine for a step that unrolls a cell of its own
         traced = trace(call_of(job, step), asked, roots)
         show("trace", job.step.who, lambda: written(traced.graph))
         hold(traced, asked, step, lambda other: call_of(job, other))

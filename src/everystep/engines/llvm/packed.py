@@ -47,7 +47,7 @@ def pack(used: Tensor, *, reverse: bool) -> Packed:
     time, sequence = in_order[:, order].nonzero(as_tuple=True)
     rank = (in_order[:, order].cumsum(0) - 1)[time, sequence]
     longest = int(counts.max()) if rows else 0
-    taking = (counts.unsqueeze(0) > torch.arange(longest).unsqueeze(1)).sum(1)
+    taking = (counts.unsqueeze(0) > torch.arange(longest, device=used.device).unsqueeze(1)).sum(1)
     starts = torch.cat([taking.new_zeros(1), taking.cumsum(0)])
     places = torch.empty_like(time)
     places[starts[rank] + sequence] = (steps - 1 - time if reverse else time) * rows + order[sequence]

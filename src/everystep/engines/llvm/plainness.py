@@ -41,8 +41,14 @@ def _why_not_plain(value: Tensor) -> str | None:
         return f"a tensor lies on {value.device}"
     if value.dtype not in _DTYPES:
         return f"a tensor is {str(value.dtype).removeprefix('torch.')}"
+    return _why_not_memory(value)
+
+
+def _why_not_memory(value: Tensor) -> str | None:
     if value.layout is not torch.strided:
         return "a tensor is not plain memory"
+    if torch._C._functorch.is_legacy_batchedtensor(value):  # noqa: SLF001
+        return "many gradients are asked for at once"
     if value.is_neg():  # what is of these dtypes can't be conjugated
         return "a tensor is a view that computes"
     return None

@@ -17,7 +17,7 @@ from everystep.cell import Cell
 from everystep.compiler.guards import Guard
 from everystep.compiler.ir import Leaf
 from everystep.engines.job import Job
-from everystep.engines.llvm.autograd import Call, Whole, differentiably
+from everystep.engines.llvm.autograd import Call, Whole, differentiably, must_differentiate
 from everystep.engines.llvm.lowered import Lowered
 from everystep.engines.llvm.memory import laid_out_as, layout_of
 from everystep.engines.llvm.passes import Passes
@@ -43,12 +43,17 @@ def quickly(cell: Any, x: Any, state: Any, reverse: bool) -> tuple[Tensor, Any] 
         y and the state after the last step; None if this call must go the long way.
     """
     known = _known.get(cell) if type(x) is Tensor else None
-    if known is None or torch.is_autocast_enabled("cpu"):
+    if known is None or _is_changed():
         return None
     ready = known.ready.get(_kind(x, state, reverse))
     if ready is None or not known.guard.holds():
         return None
     return ready.run(x, state, known.guard)
+
+
+def _is_changed() -> bool:
+    """Whether torch casts what is computed, or makes its tensors elsewhere: the long way takes care of that."""
+    return torch.is_autocast_enabled("cpu") or torch._C._len_torch_function_stack() > 0  # noqa: SLF001
 
 
 def remember(job: Job, guard: Guard, lowered: Lowered, names: Names, roots: tuple[Tensor, ...]) -> None:
@@ -145,7 +150,7 @@ class _Quick(torch.autograd.Function):
         saved = [laid_out_as(value, layout) for value, layout in zip(ctx.saved_tensors, ctx.layouts, strict=True)]
         count = len(ctx.needs_input_grad) - 1
         tensors = saved[:count]
-        if torch.is_grad_enabled() or not is_plain((*tensors, *(g for g in gradients if g is not None))):
+        if must_differentiate(recipes.call, (*tensors, *(g for g in gradients if g is not None))):
             taken = recipes.call.span.taken  # compiled code sees no time axis
             x, y = tensors[0].reshape(taken, -1), gradients[0]
             flat = (None if y is None else y.reshape(taken, -1), *gradients[1:])

@@ -6,9 +6,9 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from everystep.compiler import ir
+from everystep.compiler.deferred import Deferred
 from everystep.compiler.gradient import Gradients, Reduction, differentiate
 from everystep.compiler.ir import Graph, Leaf, Node
-from everystep.compiler.deferred import Deferred
 from everystep.compiler.simplify import simplify
 
 
@@ -75,7 +75,9 @@ class _Keeper:
 
     def __init__(self, forward: Graph) -> None:
         self.forward = forward.nodes()
-        self.after = {node: name.removeprefix("state:") for name, node in forward.outputs.items() if name[:6] == "state:"}
+        self.after = {
+            node: name.removeprefix("state:") for name, node in forward.outputs.items() if name[:6] == "state:"
+        }
         self.y = forward.outputs["y"]
         self.kept: dict[str, Node] = {}
         self.sequences: set[str] = set()

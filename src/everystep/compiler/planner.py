@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from everystep.compiler import ir
-from everystep.compiler.ir import Graph, Leaf, Node
 from everystep.compiler.deferred import Deferred, apart, chains, join
+from everystep.compiler.ir import Graph, Leaf, Node
 from everystep.compiler.plan import Place, Plan, Reduction, Spot, Store, Sweep
 from everystep.compiler.regions import Regions, divide
 from everystep.compiler.sweeps import Sweeps, pieces
@@ -27,10 +26,10 @@ def plan(
     """Plan one pass over time.
 
     Args:
-        graph: A simplified graph. Outputs: ``state:NAME`` is carried to the next step; ``row:NAME`` is summed over time;
-            ``deferred:...`` is needed by a deferred product alone; every other output is stored for every step.
-        sequences: Parts of the state to be stored for every step; those that are an output anyway always are. None: no part
-            ever is, as backward in time sequences begin at unlike steps.
+        graph: A simplified graph. Outputs: ``state:NAME`` is carried to the next step; ``row:NAME`` is summed over
+            time; ``deferred:...`` is needed by a deferred product alone; every other output is stored for every step.
+        sequences: Parts of the state to be stored for every step; those that are an output anyway always are.
+            None: no part ever is, as backward in time sequences begin at unlike steps.
         deferred: Gradients of parameters.
         widest_fused: Products of x with at most so many features stay in the loop.
 
@@ -178,5 +177,7 @@ SPACES: Mapping[str, str] = {
 def _place_of(node: Node) -> Place:
     leaf: Leaf = node.attribute
     plain = leaf.kind in {"state", "row"}
-    name = leaf.name if plain else f"state:{leaf.name}" if leaf.kind in {"before", "after"} else f"{leaf.kind}:{leaf.name}"
+    name = (
+        leaf.name if plain else f"state:{leaf.name}" if leaf.kind in {"before", "after"} else f"{leaf.kind}:{leaf.name}"
+    )
     return Place(SPACES[leaf.kind], name, node.size, node.truth)

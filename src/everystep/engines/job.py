@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from everystep.engines.stepping import Parts, Stepper, streams_of
+from everystep.engines.stepping import Parts, Stepper
 from everystep.errors import EngineError
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from everystep.cell import Cell, PartSize, part_shape
 from everystep.engines import Forced
 from everystep.engines.stepping import dtype_name, part_names, streams_of
-from everystep.errors import ArgumentError, DeviceError, DTypeError, ShapeError, StateError, unknown, counted
+from everystep.errors import ArgumentError, DeviceError, DTypeError, ShapeError, StateError, counted, unknown
 
 
 def check_cell(caller: str, cell: Any) -> None:

@@ -67,9 +67,12 @@ class Backward:
             return self.given.rows[name]
         if space == "total":
             return self._found.setdefault(f"row:{name}", room(self.span.rows, place.size, dtype=self.dtype).zero_())
+        return self._in_time(name, place.size)
+
+    def _in_time(self, name: str, size: int) -> Tensor:
         kind, _, rest = name.partition(":")
         if kind == "gradient":
-            return self._gradient(rest, place.size)
+            return self._gradient(rest, size)
         if kind == "state":
             return self.left.stored[self.left.sequences[rest]]
         if kind == "kept":

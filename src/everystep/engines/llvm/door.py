@@ -1,7 +1,8 @@
 """The dtypes at the door: what compiled code computes in, and what dtype the plain loop's results would have.
 
-Compiled code knows float32 and float64. Where the step would compute in fewer bits, in bfloat16 or under autocast, everything
-is float32 inside, and only what comes out is rounded: no worse than the plain loop, which rounds after every operation.
+Compiled code knows float32 and float64. Where the step would compute in fewer bits, in bfloat16 or under autocast,
+everything is float32 inside, and only what comes out is rounded: no worse than the plain loop, which rounds after every
+operation.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class Lowered:
     def passes(
         self,
         recorded: tuple[str, ...] = (),
-        resets: bool = False,  # noqa: FBT001, FBT002
+        resets: bool = False,
         forced: tuple[str, ...] = (),
         wanted: Collection[Leaf] = (),
         wanted_roots: Collection[str] = (),

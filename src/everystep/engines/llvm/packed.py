@@ -1,7 +1,7 @@
 """Sequences of unlike length, or used in places only, as a batch without gaps.
 
-A step that is not used does nothing, so a sequence is its used steps, one after another. Sequences are sorted by how many
-they have; then step k is taken by the first ``starts[k + 1] - starts[k]`` of them, and no padding is ever touched.
+A step that is not used does nothing, so a sequence is its used steps, one after another. Sequences are sorted by how
+many they have; then step k is taken by the first ``starts[k + 1] - starts[k]`` of them, and no padding is ever touched.
 """
 
 from __future__ import annotations

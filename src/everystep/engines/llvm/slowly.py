@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 
@@ -40,8 +42,7 @@ def slowly(graph: Graph, span: Span, given: Given) -> tuple[Tensors, Tensors]:
 def _steps(span: Span) -> list[tuple[int, int]]:
     """The first row and the number of rows of every step, in the order in which they are taken."""
     if span.starts is not None:
-        starts = span.starts.tolist()
-        return [(low, high - low) for low, high in zip(starts, starts[1:], strict=False)]
+        return [(low, high - low) for low, high in pairwise(span.starts.tolist())]
     steps = [(k * span.rows, span.rows) for k in range(span.steps)]
     return steps[::-1] if span.reverse else steps
 

@@ -5,32 +5,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 
 from llvmlite import ir as llvm
 
 from everystep.compiler import ir
-from everystep.compiler.ir import Node, View
-from everystep.compiler.plan import Place, Spot, Sweep
+from everystep.compiler.ir import Node
+from everystep.compiler.plan import Sweep
+from everystep.engines.llvm.columns import At, Columns
 from everystep.engines.llvm.functions import emit
-from everystep.engines.llvm.layout import Layout, Root
+from everystep.engines.llvm.layout import Layout
 from everystep.engines.llvm.packing import tile_count
 from everystep.engines.llvm.panels import Panel
-from everystep.engines.llvm.products import most_rows, product, single_row
+from everystep.engines.llvm.products import least, most_rows, product, single_row
 from everystep.engines.llvm.vectors import Value, Vectors
 
 TILES_OF_ONE_ROW = 4
 MOST_ROWS = 8  # more gain little, and every number of rows is a function of its own
-
-
-@dataclass
-class _At:
-    """Where a sweep stands: a row, a vector of columns, and its lanes that are columns (None: all)."""
-
-    row: Value
-    vector: Value
-    mask: Value | None
 
 
 class SweepEmitter:
@@ -51,14 +42,16 @@ class SweepEmitter:
         self.vectors_across = -(-sweep.size // self.width)
         starts = [start for start in map(ir.start_of, self.sums) if start is not None]
         self.early = _needed(sweep, starts)
-        self.late = _needed(sweep, [*(store.node for store in sweep.stores), *(g.node.inputs[0] for g in sweep.gathers)])
-        self.context: Value = None
+        gathered = [gather.node.inputs[0] for gather in sweep.gathers]
+        self.late = _needed(sweep, [*(store.node for store in sweep.stores), *gathered])
+        self.memory: Columns = Columns(vectors, layout, None)
 
     def emit(self) -> llvm.Function:
         """Emit the function and those it calls."""
         block = self._block() if self.sums else None
         function = self.v.function(self.name, [self.v.pointer, self.v.i64])
-        self.context, rows = function.args
+        context, rows = function.args
+        self.memory = Columns(self.v, self.layout, context)
         if block is None:
             with self.v.loop(0, rows) as row, self.v.loop(0, self.vectors_across) as vector:
                 self._finish(self._at(row, vector), None)
@@ -75,14 +68,14 @@ class SweepEmitter:
         alone = build.icmp_signed("==", rows, number(1))
         with build.if_else(alone) as (one_row, many_rows):
             with one_row, self.v.loop(0, tiles, self._lines_of_one_row()) as tile:
-                lines = self._least(build.sub(number(tiles), tile), self._lines_of_one_row())
-                build.call(block, [self.context, number(0), tile, lines, number(0), number(1)])
+                lines = least(self.v, build.sub(number(tiles), tile), self._lines_of_one_row())
+                build.call(block, [self.memory.context, number(0), tile, lines, number(0), number(1)])
             with many_rows:
                 blocks = build.sdiv(build.add(rows, number(self._most() - 1)), number(self._most()))
                 with self.v.loop(0, tiles) as tile, self.v.loop(0, blocks) as n:
                     first = build.sdiv(build.mul(rows, n), blocks)
                     last = build.sdiv(build.mul(rows, build.add(n, number(1))), blocks)
-                    build.call(block, [self.context, first, tile, build.sub(last, first), number(1), number(0)])
+                    build.call(block, [self.memory.context, first, tile, build.sub(last, first), number(1), number(0)])
 
     def _most(self) -> int:
         return min(MOST_ROWS, *(most_rows(self.v, panel.slots) for panel in self.panels))
@@ -90,14 +83,12 @@ class SweepEmitter:
     def _lines_of_one_row(self) -> int:
         return min(TILES_OF_ONE_ROW, self._most(), tile_count(self.sweep.size, self.columns, self.width))
 
-    def _least(self, a: Value, most: int) -> Value:
-        return self.v.builder.select(self.v.builder.icmp_signed("<", a, self.v.integer(most)), a, self.v.integer(most))
-
     def _block(self) -> llvm.Function:
         """``block(context, row, tile, lines, rows_on, tiles_on)``: lines are rows of one tile, or tiles of one row."""
         i = self.v.i64
         function = self.v.function(f"{self.name}_block", [self.v.pointer, i, i, i, i, i])
-        self.context, row, tile, lines, rows_on, tiles_on = function.args
+        context, row, tile, lines, rows_on, tiles_on = function.args
+        self.memory = Columns(self.v, self.layout, context)
         acc = self.v.builder.alloca(llvm.ArrayType(self.v.type, self._most() * self.slots))
         acc.align = 64
         acc.type = self.v.pointer
@@ -110,7 +101,7 @@ class SweepEmitter:
                 first = build.mul(build.add(tile, build.mul(line, tiles_on)), self.v.integer(self.columns))
                 mine = self.v.at(acc, build.mul(line, self.v.integer(self.slots * self.width)))
                 left = build.sub(self.v.integer(self.vectors_across), first)
-                with self.v.loop(0, self._least(left, self.columns)) as c:
+                with self.v.loop(0, least(self.v, left, self.columns)) as c:
                     here = self.v.at(mine, self.v.builder.mul(c, self.v.integer(self.width)))
                     each(self._at(at_row, self.v.builder.add(first, c)), here)
         self.v.builder.ret_void()
@@ -126,7 +117,7 @@ class SweepEmitter:
             with many_rows:
                 self._switch(lines, self._most(), lambda n: self._call_product(acc, row, tile, n))
 
-    def _switch(self, lines: Value, most: int, call) -> None:  # noqa: ANN001
+    def _switch(self, lines: Value, most: int, call: Callable[[int], None]) -> None:
         build = self.v.builder
         after = build.append_basic_block("added")
         switch = build.switch(lines, after)
@@ -140,20 +131,22 @@ class SweepEmitter:
     def _call_product(self, acc: Value, row: Value, tile: Value, lines: int) -> None:
         for panel in self.panels:
             a, stride = self._operand(panel, row)
-            args = [self._sum(acc, panel.first), self.v.integer(self.slots), a, stride, self._k(panel), self._tile(panel, tile)]
+            sums = [self._sum(acc, panel.first), self.v.integer(self.slots)]
+            args = [*sums, a, stride, self._k(panel), self._tile(panel, tile)]
             self.v.builder.call(product(self.v, lines, panel.slots), args)
 
     def _call_single_row(self, acc: Value, tile: Value, lines: int) -> None:
         for panel in self.panels:
             a, _ = self._operand(panel, self.v.integer(0))
             size = self.v.integer(self._tile_size(panel))
-            args = [self._sum(acc, panel.first), self.v.integer(self.slots), a, self._k(panel), self._tile(panel, tile), size]
+            sums = [self._sum(acc, panel.first), self.v.integer(self.slots)]
+            args = [*sums, a, self._k(panel), self._tile(panel, tile), size]
             self.v.builder.call(single_row(self.v, panel.slots, lines), args)
 
     def _operand(self, panel: Panel, row: Value) -> tuple[Value, Value]:
         place, offset = panel.spot
         stride = self.v.integer(self.layout.row_size(place))
-        return self.v.at(self._address(place), self.v.builder.mul(row, stride), offset), stride
+        return self.v.at(self.memory.address(place), self.v.builder.mul(row, stride), offset), stride
 
     def _sum(self, acc: Value, slot: int) -> Value:
         return self.v.at(acc, slot * self.width)
@@ -165,17 +158,17 @@ class SweepEmitter:
         return panel.views[0].shape[0] * panel.slots * self.width
 
     def _tile(self, panel: Panel, tile: Value) -> Value:
-        return self.v.at(self._address(panel), self.v.builder.mul(tile, self.v.integer(self._tile_size(panel))))
+        return self.v.at(self.memory.address(panel), self.v.builder.mul(tile, self.v.integer(self._tile_size(panel))))
 
     # elementwise
 
-    def _at(self, row: Value, vector: Value) -> _At:
+    def _at(self, row: Value, vector: Value) -> At:
         if self.sweep.size % self.width == 0:
-            return _At(row, vector, None)
+            return At(row, vector, None)
         done = self.v.builder.mul(vector, self.v.integer(self.width))
-        return _At(row, vector, self.v.tail(self.v.builder.sub(self.v.integer(self.sweep.size), done)))
+        return At(row, vector, self.v.tail(self.v.builder.sub(self.v.integer(self.sweep.size), done)))
 
-    def _begin(self, at: _At, acc: Value) -> None:
+    def _begin(self, at: At, acc: Value) -> None:
         """Write what each sum begins with."""
         values = self._values(self.early, at, acc)
         for n, node in enumerate(self.sums):
@@ -183,114 +176,37 @@ class SweepEmitter:
             value = self.v.number(0.0) if start is None else values[start]
             self.v.store(value, self._sum(acc, n * self.columns))
 
-    def _finish(self, at: _At, acc: Value | None) -> None:
+    def _finish(self, at: At, acc: Value | None) -> None:
         """Compute what follows from the sums, and store it."""
         values = self._values(self.late, at, acc)
         for node, spot in self.sweep.stores:
-            self._store(values[node], spot, at)
+            self.memory.store(values[node], spot, at)
         for node, place in self.sweep.gathers:
-            self._gather(node, values[node.inputs[0]], place, at)
+            self.memory.gather(node, values[node.inputs[0]], place, at)
 
-    def _values(self, nodes: Iterable[Node], at: _At, acc: Value | None) -> dict[Node, Value]:
+    def _values(self, nodes: Iterable[Node], at: At, acc: Value | None) -> dict[Node, Value]:
         values: dict[Node, Value] = {}
         for node in nodes:
             values[node] = self._value(node, values, at, acc)
         return values
 
-    def _value(self, node: Node, values: dict[Node, Value], at: _At, acc: Value | None) -> Value:
+    def _value(self, node: Node, values: dict[Node, Value], at: At, acc: Value | None) -> Value:
         if node in self.sweep.loads:
-            return self._load(node, self.sweep.loads[node], at)
+            return self.memory.load(node, self.sweep.loads[node], at)
         if node in self.sweep.sums:
-            return self._total(node, self.sweep.sums[node], at)
+            return self.memory.total(node, self.sweep.sums[node], at)
         if node.op == "affine":
             return self.v.load(self._sum(acc, self.sums.index(node) * self.columns))
+        return self._fresh(node, values, at)
+
+    def _fresh(self, node: Node, values: dict[Node, Value], at: At) -> Value:
         if node.op == "vector":
-            return self._parameter(node.attribute, at)
+            return self.memory.parameter(node.attribute, at)
         if node.op == "constant":
             return self.v.truth(bool(node.attribute)) if node.truth else self.v.number(node.attribute)
         if node.op == "spread":
             return values[node.inputs[0]]
         return emit(self.v, node.op, [values[i] for i in node.inputs])
-
-    # memory
-
-    def _address(self, slot: object) -> Value:
-        build = self.v.builder
-        where = build.gep(self.context, [self.v.integer(self.layout.slots[slot])], source_etype=self.v.pointer)
-        return build.load(where, typ=self.v.pointer, align=8)
-
-    def _spot(self, spot: Spot, at: _At, *, single: bool) -> Value:
-        place, offset = spot
-        row = self.v.builder.mul(at.row, self.v.integer(self.layout.row_size(place)))
-        column = [] if single else [self.v.builder.mul(at.vector, self.v.integer(self.width))]
-        return self.v.at(self._address(place), row, *column, offset)
-
-    def _load(self, node: Node, spot: Spot, at: _At) -> Value:
-        single = node.size == 1
-        if node.truth:
-            return self._flag(spot, at) if single else self._flags(spot, node.size, at)
-        address = self._spot(spot, at, single=single)
-        return self.v.broadcast(address) if single else self.v.load(address, at.mask)
-
-    def _flag(self, spot: Spot, at: _At) -> Value:
-        return self.v.splat(self._bit(spot, at, self.v.integer(0)))
-
-    def _flags(self, spot: Spot, size: int, at: _At) -> Value:
-        """Some truths of a row, one per lane; lanes beyond the last have the last."""
-        first = self.v.builder.mul(at.vector, self.v.integer(self.width))
-        lanes = llvm.Constant(llvm.VectorType(llvm.IntType(1), self.width), llvm.Undefined)
-        for lane in range(self.width):
-            bit = self._bit(spot, at, self._least(self.v.builder.add(first, self.v.integer(lane)), size - 1))
-            lanes = self.v.builder.insert_element(lanes, bit, llvm.Constant(llvm.IntType(32), lane))
-        return lanes
-
-    def _bit(self, spot: Spot, at: _At, feature: Value) -> Value:
-        build, byte = self.v.builder, llvm.IntType(8)
-        row = build.mul(at.row, self.v.integer(self.layout.row_size(spot.place)))
-        offset = build.add(build.add(row, feature), self.v.integer(spot.offset))
-        address = build.gep(self._address(spot.place), [offset], source_etype=byte)
-        return build.icmp_unsigned("!=", build.load(address, typ=byte, align=1), llvm.Constant(byte, 0))
-
-    def _store(self, value: Value, spot: Spot, at: _At) -> None:
-        address = self._spot(spot, at, single=False)
-        if spot.place.space == "total":
-            value = self.v.builder.fadd(self.v.load(address, at.mask), value)
-        self.v.store(value, address, at.mask)
-
-    def _parameter(self, view: View, at: _At) -> Value:
-        """Some values of a parameter, one per lane."""
-        root, (stride,), (size,) = self._address(Root(view.root)), view.strides, view.shape
-        if size == 1 or stride == 0:
-            return self.v.broadcast(self.v.at(root, view.offset))
-        first = self.v.builder.mul(at.vector, self.v.integer(self.width))
-        if stride == 1:
-            return self.v.load(self.v.at(root, first, view.offset), at.mask)
-        lanes = llvm.Constant(self.v.type, llvm.Undefined)
-        for lane in range(self.width):
-            n = self._least(self.v.builder.add(first, self.v.integer(lane)), size - 1)
-            one = self.v.at(root, self.v.builder.mul(n, self.v.integer(stride)), view.offset)
-            number = self.v.builder.load(one, typ=self.v.scalar, align=self.v.itemsize)
-            lanes = self.v.builder.insert_element(lanes, number, llvm.Constant(llvm.IntType(32), lane))
-        return lanes
-
-    # sums over features
-
-    def _partial(self, place: Place, at: _At) -> Value:
-        return self.v.at(self._address(place), self.v.builder.mul(at.row, self.v.integer(self.width)))
-
-    def _gather(self, node: Node, value: Value, place: Place, at: _At) -> None:
-        """Take one more vector of columns into a sum, lane by lane."""
-        empty = self.v.number(0.0 if node.op == "sum" else float("-inf"))
-        value = value if at.mask is None else self.v.select(at.mask, value, empty)
-        address, build = self._partial(place, at), self.v.builder
-        first = self.v.splat(build.icmp_signed("==", at.vector, self.v.integer(0)))
-        before = self.v.select(first, empty, self.v.load(address))
-        after = build.fadd(before, value) if node.op == "sum" else self.v.larger(before, value)
-        self.v.store(after, address)
-
-    def _total(self, node: Node, place: Place, at: _At) -> Value:
-        gathered = self.v.load(self._partial(place, at))
-        return self.v.splat(self.v.sum_lanes(gathered) if node.op == "sum" else self.v.max_lanes(gathered))
 
 
 def _needed(sweep: Sweep, ends: list[Node]) -> list[Node]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import reduce
 
 from everystep.compiler import ir
-from everystep.compiler.ir import Graph, Node
+from everystep.compiler.ir import Graph, Node, View
 from everystep.compiler.split import split
 
 
@@ -89,7 +90,7 @@ def _full(node: Node) -> Node:
         return node
     products = [(value, weight) for value, weight in ir.products(node) if value.size]
     if products:
-        return ir.affine(*zip(*products, strict=True), ir.start_of(node), node.where)
+        return _affine(products, ir.start_of(node), node.where)
     return ir.start_of(node) or ir.spread(ir.constant(0.0), node.size)
 
 
@@ -142,7 +143,12 @@ def _owned(part: Node, whole: Node, uses: Counter[Node]) -> bool:
 
 def _x_first(node: Node, carried: set[Node]) -> Node:
     products = sorted(ir.products(node), key=lambda product: product[0] in carried)
-    return ir.affine(*zip(*products, strict=True), ir.start_of(node), node.where)
+    return _affine(products, ir.start_of(node), node.where)
+
+
+def _affine(products: Iterable[tuple[Node, View]], start: Node | None, where: str) -> Node:
+    values, weights = zip(*products, strict=True)
+    return ir.affine(values, weights, start, where)
 
 
 def _gathered(node: Node, terms: list[Node], new: dict[Node, Node], carried: set[Node]) -> Node:
@@ -153,16 +159,12 @@ def _gathered(node: Node, terms: list[Node], new: dict[Node, Node], carried: set
     products.sort(key=lambda product: product[0] in carried)  # stable: x first, then as written
     first = _total([term for term in others if not _has_product(term)], node.where)
     last = [term for term in others if _has_product(term)]  # not known before products are
-    values, weights = zip(*products, strict=True)
-    sum_ = ir.affine((new[value] for value in values), weights, first, node.where)
-    return _total([sum_, *last], node.where) or sum_
+    gathered = _affine(((new[value], weight) for value, weight in products), first, node.where)
+    return _total([gathered, *last], node.where) or gathered
 
 
 def _total(terms: list[Node], where: str) -> Node | None:
-    total = terms[0] if terms else None
-    for term in terms[1:]:
-        total = ir.make("add", total, term, where=where)
-    return total
+    return reduce(lambda total, term: ir.make("add", total, term, where=where), terms) if terms else None
 
 
 def _has_product(node: Node) -> bool:

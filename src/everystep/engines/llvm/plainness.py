@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor
+from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]
 from torch.autograd import forward_ad
 from torch.nn import Parameter
 
@@ -23,7 +24,7 @@ def why_not_plain(tensors: Iterable[Tensor]) -> str | None:
 
 def why_watched() -> str | None:
     """Say who wants to see every operation, or None."""
-    if torch._C._functorch.maybe_current_level() is not None:  # noqa: SLF001
+    if _functorch.maybe_current_level() is not None:
         return "a transform of torch.func is at work"
     if torch._C._len_torch_dispatch_stack():  # noqa: SLF001
         return "a dispatch mode (fake tensors, a tracer) is at work"
@@ -47,7 +48,7 @@ def _why_not_plain(value: Tensor) -> str | None:
 def _why_not_memory(value: Tensor) -> str | None:
     if value.layout is not torch.strided:
         return "a tensor is not plain memory"
-    if torch._C._functorch.is_legacy_batchedtensor(value):  # noqa: SLF001
+    if _functorch.is_legacy_batchedtensor(value):
         return "many gradients are asked for at once"
     if value.is_neg():  # what is of these dtypes can't be conjugated
         return "a tensor is a view that computes"

@@ -152,7 +152,8 @@ class _Quick(torch.autograd.Function):
         tensors = saved[:count]
         if must_differentiate(recipes.call, (*tensors, *(g for g in gradients if g is not None))):
             taken = recipes.call.span.taken  # compiled code sees no time axis
-            x, y = tensors[0].reshape(taken, -1), gradients[0]
+            with torch.enable_grad():
+                x, y = tensors[0].reshape(taken, -1), gradients[0]
             flat = (None if y is None else y.reshape(taken, -1), *gradients[1:])
             return (None, *_shaped(differentiably(recipes.call, (x, *tensors[1:]), flat), tensors))
         found = recipes.backward.run(recipes.call.span, tensors, saved[count:], gradients[:1], gradients[1:])

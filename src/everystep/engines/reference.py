@@ -23,9 +23,9 @@ def run(job: Job) -> Answer:
     Returns:
         y, the state after the last step of each sequence, and what was recorded.
     """
-    steps = next(iter(streams_of(job.x).values())).shape[0]
+    steps, rows = next(iter(streams_of(job.x).values())).shape[:2]
     with unheard():  # where a step unrolls a cell of its own, the taps in there are not the outer step's
-        return _run(job, steps) if steps else _run_nothing(job)
+        return _run(job, steps) if steps and rows else _run_nothing(job, steps)
 
 
 def _run(job: Job, steps: int) -> Answer:
@@ -115,14 +115,14 @@ def _recorded(job: Job, names: tuple[str, ...], parts: Parts, taps: dict[str, Te
     return tuple(seen[name] for name in names)
 
 
-def _run_nothing(job: Job) -> Answer:
-    """Answer for a sequence of no steps; one step tells the shapes, and links y to the parameters."""
+def _run_nothing(job: Job, steps: int) -> Answer:
+    """Answer for no steps, or no rows; one step tells the shapes, and links y to the parameters."""
     x = each_stream(lambda stream: plain_x(stream).expand(stream.shape[1:]), job.x)
     parts, y, taps = job.step.heard(job.initial, x)
     names = _recorded_names(job, tuple(taps))
-    record = [_no_steps(value) for value in _recorded(job, names, parts, taps)]
-    return Answer(_no_steps(y), job.state, dict(zip(names, record, strict=True)))
+    record = [_repeated(value, steps) for value in _recorded(job, names, parts, taps)]
+    return Answer(_repeated(y, steps), job.state, dict(zip(names, record, strict=True)))
 
 
-def _no_steps(value: Tensor) -> Tensor:
-    return value.unsqueeze(0)[:0]
+def _repeated(value: Tensor, steps: int) -> Tensor:
+    return value.unsqueeze(0)[: min(1, steps)].expand(steps, *value.shape)

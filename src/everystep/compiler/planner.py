@@ -48,6 +48,10 @@ class _Planner:
         for node in self.graph.nodes():
             if node.op == "leaf":
                 self.memory[node] = Spot(_place_of(node))
+        self.users: dict[Node, list[Node]] = {}
+        for node in self.graph.nodes():
+            for value in node.inputs:
+                self.users.setdefault(value, []).append(node)
         self.scratches = 0
         self.spots = self._deferred_spots()
 
@@ -104,7 +108,7 @@ class _Planner:
         if node.op in {"vector", "constant"} or self._readable(node):
             return False
         region = self._region_of(node)
-        readers = {self._region_of(user) for user in self.graph.nodes() if node in user.inputs} - {region}
+        readers = {self._region_of(user) for user in self.users.get(node, ())} - {region}
         readers |= {"loop"} - {region} if self._is_carried(node) else set()
         return "after" in readers if region == "loop" else bool(readers)
 

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import TypeVar
 
-from everystep.engines.forks import after_fork
+import torch
+
+from everystep.engines.forks import after_fork, forked
 from everystep.errors import EngineError, EverystepError
 
 T = TypeVar("T")
@@ -44,6 +46,20 @@ def _made_or_refused(make: Callable[[], T]) -> T | EngineError:
             return make()
     except EngineError as refusal:
         return refusal
+
+
+@contextmanager
+def on_threads_that_are_there() -> Iterator[None]:
+    """Let torch compute on the caller's thread alone in a forked child, where its others are gone and it would wait."""
+    threads = torch.get_num_threads()
+    if not forked() or threads == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 import torch
 
-from everystep.engines.llvm.programs import Frame, Program, Span
+from everystep.engines.llvm.frame import Frame
+from everystep.engines.llvm.programs import Program, Span
 
 MOST_KINDS = 4  # spans whose frames are kept, for each program
 MOST_BYTES = 4 << 20  # of a frame that is kept

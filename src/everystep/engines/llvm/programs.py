@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,14 +13,13 @@ from everystep.compiler.naming import Names
 from everystep.compiler.plan import Plan
 from everystep.compiler.plan_printer import plan_text
 from everystep.compiler.show import show
-from everystep.engines.llvm.build import Entry, build
+from everystep.engines.llvm.build import build
+from everystep.engines.llvm.frame import Frame, Pace
 from everystep.engines.llvm.layout import Layout
 from everystep.engines.llvm.packing import panel_size
 from everystep.engines.llvm.pool import SERIAL, Team, team
 from everystep.engines.llvm.program import described, emit_program
 from everystep.engines.llvm.target import host
-
-Block: TypeAlias = "ctypes.Array[ctypes.c_int64]"
 
 ALIGNED = 64  # bytes: a line of the cache, the widest vector
 CHUNK_BYTES = 1 << 20  # of what one chunk of time leaves for its weight gradients: it stays in the second cache
@@ -51,18 +50,6 @@ class Span(NamedTuple):
         return self.steps * self.rows if self.starts is None else int(self.starts[-1])
 
 
-class Frame:
-    """An argument block and what it points at that is not given: called by one thread at a time."""
-
-    def __init__(self, function: Entry, block: Block, crew: Team, held: object, own: frozenset[int], size: int) -> None:
-        self.block, self.own, self.size = block, own, size
-        self._function, self._address, self._enter, self._held = function, ctypes.addressof(block), crew.enter, held
-
-    def run(self) -> None:
-        """Run the code."""
-        self._enter(self._function, self._address)
-
-
 class Program:
     """One plan, compiled when first called.
 
@@ -85,6 +72,7 @@ class Program:
 
         self.code = build(key, make, target)
         self._run = self.code.entry("run", ctypes.c_void_p)
+        self._pace = Pace()
         self._block = ctypes.c_int64 * len(self.layout.slots)
         self.memory = _Memory(self.layout, self.dtype.itemsize)
         self._work = sum(
@@ -119,7 +107,9 @@ class Program:
         for slot, offset in offsets.items():
             own.add(self.layout.slots[slot])
             block[self.layout.slots[slot]] = base + offset
-        return Frame(self._run, block, crew, (scratch, bounds, span.starts), frozenset(own), scratch.numel())
+        frame = Frame(self._run, block, crew, span.taken, self._pace)
+        frame.held, frame.own, frame.size = (scratch, bounds, span.starts), frozenset(own), scratch.numel()
+        return frame
 
     def scratch(self, span: Span) -> int:
         """The bytes that a call takes besides its tensors."""

@@ -18,7 +18,8 @@ from torch import Tensor
 from everystep.compiler.plan import Place
 from everystep.engines.llvm.forward import PAIRED
 from everystep.engines.llvm.layout import Initial
-from everystep.engines.llvm.programs import ALIGNED, Frame, Program
+from everystep.engines.llvm.frame import Frame
+from everystep.engines.llvm.programs import ALIGNED, Program
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 Block: TypeAlias = "ctypes.Array[ctypes.c_int64]"

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from everystep.compiler.plan import Place
 from everystep.engines.llvm.forward import PAIRED
-from everystep.engines.llvm.layout import Initial
 from everystep.engines.llvm.frame import Frame
+from everystep.engines.llvm.layout import Initial
 from everystep.engines.llvm.programs import ALIGNED, Program
 
 Array: TypeAlias = "np.ndarray[Any, Any]"

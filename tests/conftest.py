@@ -14,14 +14,12 @@ if (
     os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-ROOT = Path(__file__).parents[1]
-os.environ.setdefault("EVERYSTEP_CACHE", str(ROOT / ".pytest_cache" / "everystep"))  # compiled once a checkout
-
 import pytest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+ROOT = Path(__file__).parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
     "--no-sandbox",
@@ -32,6 +30,7 @@ QUIET = (
     "--disable-sync",
     "--no-first-run",
 )
+os.environ.setdefault("EVERYSTEP_CACHE", str(ROOT / ".pytest_cache" / "everystep"))  # compiled once a checkout
 
 
 @pytest.fixture(autouse=True)

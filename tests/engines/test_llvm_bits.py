@@ -30,7 +30,9 @@ def check_equal(got, expected):
         assert torch.equal(got[name], value), name
 
 
-@pytest.mark.parametrize("arguments", [{}, {"lengths": [9, 1, 5, 9, 0, 3, 2, 8, 7, 9, 4, 6, 5]}], ids=["even", "ragged"])
+@pytest.mark.parametrize(
+    "arguments", [{}, {"lengths": [9, 1, 5, 9, 0, 3, 2, 8, 7, 9, 4, 6, 5]}], ids=["even", "ragged"]
+)
 @pytest.mark.parametrize("name", ["lstm", "gru_before", "jordan"])
 def test_bits_are_the_same_for_any_number_of_threads_and_from_run_to_run(name, arguments):
     cell, x, state = made(name)

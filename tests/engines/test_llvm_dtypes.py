@@ -1,4 +1,4 @@
-"""Fewer bits at the door: bfloat16, float16 and autocast are computed in float32, and come out as the plain loop's do."""
+"""Fewer bits at the door: bfloat16, float16 and autocast are computed in float32, and come out as of the plain loop."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Whatever the Python layer accepts is computed as the plain loop computes it, or left to it; nothing ends the process."""
+"""Whatever the Python layer accepts is computed as the plain loop computes it, or left to it; no process ends."""
 
 import math
 from typing import NamedTuple
@@ -159,7 +159,9 @@ class Stateless(es.Cell[Nothing]):
 
 
 @pytest.mark.parametrize("arguments", [{}, {"lengths": [4, 1]}], ids=str)
-@pytest.mark.parametrize("make", [lambda: Wide(70, 5), Parameter, NamedY, Stateless], ids=["wide", "parameter", "y", "none"])
+@pytest.mark.parametrize(
+    "make", [lambda: Wide(70, 5), Parameter, NamedY, Stateless], ids=["wide", "parameter", "y", "none"]
+)
 def test_unusual_cells(make, arguments):
     torch.manual_seed(0)
     cell = make().double()

@@ -1,4 +1,4 @@
-"""Memory: what stands in it before changes nothing, nothing is read or written beyond it, long sequences fit into it."""
+"""Memory: what stood in it changes nothing, nothing is read or written beyond it, long sequences fit into it."""
 
 import subprocess
 import sys
@@ -6,7 +6,6 @@ import sys
 import pytest
 import torch
 
-import everystep as es
 from agreement import check_same, outcome, random_state
 from everystep.cells import CELLS
 from everystep.engines.llvm import forward, programs, recipes
@@ -98,6 +97,8 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 @pytest.mark.skipif(sys.platform == "win32", reason="tells memory otherwise")
 def test_a_hundred_thousand_steps_train_in_bounded_memory():
     steps = 100_000
-    found = subprocess.run([sys.executable, "-c", LONG.format(steps=steps)], check=True, capture_output=True, timeout=100)
+    found = subprocess.run(
+        [sys.executable, "-c", LONG.format(steps=steps)], check=True, capture_output=True, timeout=100
+    )
     # y and its gradient, dense and as torch hands it over, take 4 x 16 numbers a step; all that is kept 100 more
     assert int(found.stdout) < 4 * steps * 16 * 6

@@ -41,7 +41,9 @@ def test_hoisting_changes_not_a_bit(sample, steps, rows):
             outcomes.append(compiled(one))
     hoisted, fused = outcomes
     for name, value in hoisted.items():
-        if "roots" not in name:  # gradients of parameters are summed over chunks of time, which may be of another length
+        if (
+            "roots" not in name
+        ):  # gradients of parameters are summed over chunks of time, which may be of another length
             assert torch.equal(value, fused[name]), name
 
 

@@ -142,8 +142,12 @@ def test_another_default_device_changes_nothing(cell, x):
     expected = es.unroll(cell, x, engine="llvm").y
     with torch.device("meta"):
         for _ in range(2):
-            assert torch.equal(es.unroll(cell, x, engine="llvm", lengths=torch.tensor([3, 3], device="cpu")).y, expected)
-            assert torch.equal(es.unroll(cell, x, type(cell).State(torch.zeros(2, 3, device="cpu").double())).y, expected)
+            assert torch.equal(
+                es.unroll(cell, x, engine="llvm", lengths=torch.tensor([3, 3], device="cpu")).y, expected
+            )
+            assert torch.equal(
+                es.unroll(cell, x, type(cell).State(torch.zeros(2, 3, device="cpu").double())).y, expected
+            )
 
 
 def test_tensor_subclasses(cell, x):

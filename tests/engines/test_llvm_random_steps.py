@@ -19,6 +19,7 @@ TOLERANCE = 1e-9
 FEW = settings(
     max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.reuse, Phase.generate]
 )
+SEEN = tuple(op for op in SMOOTH if op != "stop")  # which hides from autograd what differences see
 STEPS = st.sampled_from([1, 2, 3, 7])
 ROWS = st.sampled_from([1, 2, 3, 5, 7, 8, 9, 17])
 
@@ -48,7 +49,7 @@ def test_hoisting_changes_not_a_bit(sample, steps, rows):
 
 
 @settings(FEW, max_examples=4)
-@given(graphs(SMOOTH, most=5), st.sampled_from([2, 3]), st.sampled_from([1, 2]))
+@given(graphs(SEEN, most=5), st.sampled_from([2, 3]), st.sampled_from([1, 2]))
 def test_gradients_agree_with_finite_differences(sample, steps, rows):
     one = sequence(sample, steps, rows)
     names = [(kind, name) for kind, of in one.given._asdict().items() for name, v in of.items() if v.requires_grad]

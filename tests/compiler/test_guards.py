@@ -329,3 +329,37 @@ def test_tensors_in_a_set_are_roots():
     cell, one = Own(), torch.ones(2)
     cell.kept = {one}
     assert any(value is one for value in roots_of(cell).values())
+
+
+def of_a_library(function):
+    """A function as a library has it: one that is not looked into."""
+    function.__module__ = "torch.somewhere"
+    return function
+
+
+def test_steps_of_a_library_are_told_apart():
+    """Found by running the examples of docstrings in one process: one answered for another."""
+    steps = [of_a_library(lambda s, x: (s, 2 * x)), of_a_library(lambda s, x: (s, 3 * x))]
+    steps += [
+        partial(steps[0]),
+        partial(steps[1]),
+        partial(torch.ops.aten.add.Tensor),
+        partial(torch.ops.aten.mul.Tensor),
+    ]
+    steps += [partial(torch.add), partial(torch.mul), partial(np.add), torch.add, torch.ops.aten.add.Tensor]
+    keys = [Guard(step).key() for step in steps]
+    assert len(set(keys)) == len(keys)
+
+
+def test_one_step_of_a_library_never_answers_for_another():
+    x, s = torch.ones(2, 1, 1), torch.zeros(1, 1)
+    twice, thrice = of_a_library(lambda s, x: (s, 2 * x)), of_a_library(lambda s, x: (s, 3 * x))
+    answers = [es.unroll(step, x, s, engine="llvm").y.sum().item() for step in (twice, thrice)]
+    assert answers == [4.0, 6.0]
+
+
+def test_two_made_by_one_decorator_of_a_library_are_told_apart():
+    def scaled(k):
+        return of_a_library(lambda s, x: (s, k * x))
+
+    assert Guard(scaled(2)).key() != Guard(scaled(3)).key()

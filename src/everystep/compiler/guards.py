@@ -40,7 +40,7 @@ class Guard:
 
     def __init__(self, step: Any) -> None:
         walk = Walk()
-        walk.visit("", step)
+        walk.start(step)
         self.aliases = walk.aliases
         self._places = [(name, place.holder, place.key) for name, place in walk.places.items()]
         self._tensors = [(t, t.dtype, t.shape, t.stride(), t.requires_grad, t.device) for t in walk.tensors.values()]

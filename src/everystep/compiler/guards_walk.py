@@ -64,22 +64,25 @@ class Walk:
         self._seen: dict[int, str] = {}
         self._kept: list[Any] = []  # so that no identity is used twice
 
+    def start(self, step: Any) -> None:
+        """Look into a step."""
+        self._item("", step)
+
     def visit(self, name: str, value: Any, holder: Any = None, key: Any = None) -> None:
         """Look into a value of any kind; ``holder[key]`` reads it again."""
         if isinstance(value, Tensor):
             self._tensor(name, value, Place(holder, key))
             return
-        if (
-            isinstance(value, PLAIN)
-            or (isinstance(value, FunctionType) and is_library(value))
-            or self._known(name, value)
-        ):
+        if isinstance(value, PLAIN) or self._known(name, value):
+            return
+        if isinstance(value, BuiltinFunctionType) or (isinstance(value, FunctionType) and is_library(value)):
+            self.parts.append((name, value))  # not looked into, but no other one
             return
         for kind, look in self._kinds.items():
             if isinstance(value, kind):
                 look(self, name, value)
                 return
-        if not isinstance(value, (type, ModuleType, BuiltinFunctionType)) and not is_library(type(value)):
+        if not isinstance(value, (type, ModuleType)) and not is_library(type(value)):
             self._instance(name, value)
 
     def _known(self, name: str, value: Any) -> bool:
@@ -186,7 +189,7 @@ class Walk:
         self._class_attribute(name, type(method.__self__), method.__func__)
 
     def _partial(self, name: str, value: partial[Any]) -> None:
-        self.visit(name, value.func)
+        self._item(name, value.func)
         self.equal += [(value.args, snapshot(value.args)), (value.keywords, snapshot(value.keywords))]
         self._container(f"{name}.argument" if name else "argument", value.args)
         self._container(name, value.keywords)

@@ -50,6 +50,13 @@ def test_a_wrong_side_is_left_out_and_named():
     assert found.left_out["numpy_loop"].startswith("wrong: y is off by")
 
 
+def test_a_comparison_without_sides_is_recorded_as_empty():
+    race, work = room("race"), room("work")
+    found = race.race("step", "elman", work.Point(4, 1, 2, 3), {}, 0.0)
+    assert found.seconds == {}
+    assert found.errors == {}
+
+
 def test_a_loss_counts_when_the_whole_interval_lies_below_one():
     table = room("table")
     assert table.lost([record([1.0] * 9, [2.0] * 9)])

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from benchmarks.peers import machine
 from benchmarks.peers.contender import TOLERANCE, Contender, LeftOut, judge, worst
 from benchmarks.peers.timing import in_rounds
-from benchmarks.peers.work import CHAOTIC, Point, Work, make
+from benchmarks.peers.work import Point, Work, is_chaotic, make
 
 QUIET = 0.06  # part of the machine used by others; beyond it two threads of a side are seldom both running
 TRIES = 2
@@ -102,7 +102,7 @@ def _checked(
         except Exception as error:  # noqa: BLE001 - whatever a library raises, the others are still compared
             left_out[name] = f"failed: {error!r}"[:300]
             continue
-        if errors[name] > TOLERANCE and (work.cell, work.point) not in CHAOTIC:
+        if errors[name] > TOLERANCE and not is_chaotic(work.cell, work.point):
             left_out[name] = f"wrong: {where} is off by {errors[name]:.1e}"
         else:
             ready[name] = side

@@ -30,7 +30,7 @@ def in_rounds(sides: Mapping[str, Callable[[], Any]], seconds: float, rounds: in
     names = list(sides)
     calls = {name: _calls(run, seconds / rounds) for name, run in sides.items()}
     times: dict[str, list[float]] = {name: [] for name in names}
-    for turn in range(rounds):
+    for turn in range(rounds if names else 0):
         first = turn % len(names)
         for name in names[first:] + names[:first]:
             times[name].append(_turn(sides[name], *calls[name]))

@@ -48,7 +48,14 @@ GRID = (
     Point(35, 20, 200, 200),
 )
 STEP_GRID = tuple(dict.fromkeys(Point(100, 1, point.inputs, point.hidden) for point in GRID))
-CHAOTIC = {("lnlstm", Point(784, 32, 1, 128))}  # float32 and float64 part ways on every side: values are not compared
+
+
+def is_chaotic(cell: str, point: Point) -> bool:
+    """Whether float32 and float64 part ways on every side: values can't be compared there.
+
+    Layer normalisation of a gate that one input feeds magnifies a rounding at every step.
+    """
+    return cell == "lnlstm" and point.inputs == 1
 
 
 def points(mode: str) -> tuple[Point, ...]:

@@ -44,3 +44,13 @@ def gate_bias(hidden_size: int, gates: tuple[str, ...], **values: float) -> nn.P
     """Make the biases of several gates in one vector, zero unless a value is given by name."""
     filled: list[Tensor] = [torch.full((hidden_size,), values.get(gate, 0.0)) for gate in gates]
     return nn.Parameter(torch.cat(filled))
+
+
+def per_feature(size: int, low: float, high: float) -> nn.Parameter:
+    """Make one weight a feature, uniform in (low, high)."""
+    return nn.Parameter(torch.empty(size).uniform_(low, high))
+
+
+def scale(size: int) -> nn.Parameter:
+    """Make the scale of a normalisation: 1, so that it starts as the normalisation alone."""
+    return nn.Parameter(torch.ones(size))

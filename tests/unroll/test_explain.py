@@ -17,7 +17,7 @@ from everystep.engines.llvm.programs import Program
 from everystep.errors import ArgumentError, EngineError, FallbackWarning, UnknownNameError
 from everystep.unroll import explain, unroll, use_engine
 
-MAKERS = {**CELLS, "layernorm_lstm": LayerNormLSTM}
+MAKERS = {**CELLS, "layers": LayerNormLSTM}  # a cell whose parameters are in modules of its own
 # float64, where rounding stays below 1e-12 for values of about 1; the rest is room for sums in another order
 TOLERANCE = {"rtol": 0, "atol": 1e-10}
 
@@ -32,8 +32,13 @@ def formulas(loop):
     text = re.sub(r"\n +\+ ", " + ", re.sub(r" +\w+\.py:\d+", "", loop))
     text = re.sub(r"^ *(carry|put out and carry|put out): ", "", text, flags=re.MULTILINE)
     for piece in re.findall(r"^ *(\w+\[\d+:\d+\]) = ", text, re.MULTILINE):
-        text = text.replace(piece, re.sub(r"\W", "_", piece))
+        text = text.replace(piece, plain(piece))
     return re.findall(r"^ *([\w']+) = (.*)$", text, re.MULTILINE)
+
+
+def plain(piece):
+    """A piece of a value that was named as a whole, ``gates[0:5]``, as a name."""
+    return re.sub(r"\W", "_", piece) if "[" in piece else piece
 
 
 def python(text):
@@ -102,8 +107,8 @@ def weight_gradients(found, values, parameters):
         target, gradient = re.fullmatch(r"d(.*?) \+= (?:sum of )?(.*)", line).groups()
         name, block = re.fullmatch(r"([\w.]+?)(\[.*\])?(?:\.T)?", target).groups()
         value, _, pieces = gradient.rpartition(".T @ ")
-        joined = torch.cat([values[python(piece)] for piece in pieces.strip("[]").split(", ")])
-        product = torch.outer(joined, values[python(value)]) if value else joined
+        joined = torch.cat([values[python(plain(piece))] for piece in re.findall(r"[\w']+(?:\[\d+:\d+\])?", pieces)])
+        product = torch.outer(joined, values[python(plain(value))]) if value else joined
         eval(f"total{block or '[:]'}", {"total": sums[name]}).add_(product)
     return sums
 

@@ -11,7 +11,8 @@ _INFIX = {
     "or": ("or", 1), "and": ("and", 2), "lt": ("<", 4), "le": ("<=", 4), "eq": ("==", 4),
     "add": ("+", 5), "sub": ("-", 5), "mul": ("*", 6), "div": ("/", 6), "pow": ("**", 8),
 }  # fmt: skip
-_SUM, _PREFIX, _PRODUCT, _ATOM = 5, 7, 6, 9
+_SUM, _PREFIX, _ATOM = 5, 7, 9
+_PRODUCT = 5.5  # a * (x @ W): without parentheses this would be (a * x) @ W
 
 
 class Formulas:
@@ -33,14 +34,14 @@ class Formulas:
         """A value where it is used: its name, or how it is computed."""
         return self._used(node, 0)
 
-    def _used(self, node: Node, binding: int) -> str:
+    def _used(self, node: Node, binding: float) -> str:
         """An operand, in parentheses where it binds less than what it stands in."""
         if node in self.names:
             return self.names[node]
         text, own = self._written(node)
         return f"({text})" if own < binding else text
 
-    def _written(self, node: Node) -> tuple[str, int]:
+    def _written(self, node: Node) -> tuple[str, float]:
         if node.op in _INFIX:
             sign, binding = _INFIX[node.op]
             first, second = node.inputs
@@ -54,7 +55,7 @@ class Formulas:
             return self._written_or_named(node.inputs[0])
         return self._atom(node), _ATOM
 
-    def _written_or_named(self, node: Node) -> tuple[str, int]:
+    def _written_or_named(self, node: Node) -> tuple[str, float]:
         return (self.names[node], _ATOM) if node in self.names else self._written(node)
 
     def _affine(self, node: Node) -> str:

@@ -7,6 +7,7 @@ EverystepError
 ├── ArgumentError       a value is out of range, or two arguments contradict each other
 ├── UnknownNameError    a name is not among those known ("did you mean ...")
 ├── StateError          a state is not of the cell's type, or a part is missing
+├── LayerError          a drop-in for a layer of torch is called wrongly where torch raises RuntimeError
 ├── StepError           a step returned something other than (state, y)
 ├── TapError            a tap's name is used twice or its value has no batch axis
 ├── DataError           a table, file or series can't be used as it is
@@ -54,6 +55,10 @@ class UnknownNameError(EverystepError, ValueError):
 
 class StateError(EverystepError, TypeError):
     """A state is not of the cell's type, or a part is missing."""
+
+
+class LayerError(EverystepError, RuntimeError):
+    """A drop-in for a layer of torch is called wrongly where torch raises RuntimeError."""
 
 
 class StepError(EverystepError, TypeError):

@@ -18,6 +18,7 @@ from everystep.cells.mgu import MGU, MGUState
 from everystep.cells.mingru import MinGRU, MinGRUState
 from everystep.cells.minlstm import MinLSTM, MinLSTMState
 from everystep.cells.peephole_lstm import PeepholeLSTM, PeepholeLSTMState
+from everystep.cells.projected_lstm import LSTMP
 from everystep.cells.qrnn import QRNN, QRNNState
 from everystep.cells.registry import CELLS, register
 from everystep.cells.sru import SRU, SRUState
@@ -32,6 +33,7 @@ __all__ = [
     "GRU",
     "JANET",
     "LSTM",
+    "LSTMP",
     "MGU",
     "QRNN",
     "SRU",

@@ -66,7 +66,6 @@ class GRU(Cell[GRUState]):
         self.U = uniform(hidden_size, input_size, blocks=3)
         self.b = gate_bias(hidden_size, ("reset", "update", "candidate"))
         self.d = bias(hidden_size, wanted=reset == "after")
-        self._candidate = _CANDIDATES[reset]
 
     def step(self, state: GRUState, x: Tensor) -> tuple[GRUState, Tensor]:
         h = state.h
@@ -75,7 +74,7 @@ class GRU(Cell[GRUState]):
         from_x_rz, from_x_n = F.linear(x, self.U, self.b).split([2 * hidden, hidden], dim=-1)
         r, z = torch.sigmoid(F.linear(h, W_rz) + from_x_rz).chunk(2, dim=-1)
         r, z = tap("reset", r), tap("update", z)
-        n = tap("candidate", torch.tanh(self._candidate(h, r, W_n, self.d) + from_x_n))
+        n = tap("candidate", torch.tanh(_CANDIDATES[self.reset](h, r, W_n, self.d) + from_x_n))
         h = z * h + (1 - z) * n
         return GRUState(h), h
 

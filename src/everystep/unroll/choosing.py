@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
+from torch.compiler import is_dynamo_compiling
 
 from everystep.engines import Answer, Job, NothingToRunError, reference
 from everystep.engines.choice import AUTO, by_default, default
@@ -29,6 +32,10 @@ _quickly: Quickly | None = None  # known once the compiled engine has run
 
 def _llvm(job: Job) -> Answer:
     global _quickly  # noqa: PLW0603
+    if is_dynamo_compiling():
+        from everystep.engines.llvm.in_graph import run_in_graph  # loads torch's compiler, which is at work already
+
+        return run_in_graph(job)
     from everystep.engines.llvm.quick import quickly  # loads LLVM, which takes a while
     from everystep.engines.llvm.run import run
 
@@ -77,6 +84,7 @@ def engines() -> dict[str, str]:
     return {"reference": "ready", "llvm": _state_of_llvm()}
 
 
+@cache
 def _state_of_llvm() -> str:
     if find_spec("llvmlite") is None:
         return "llvmlite is not installed: pip install llvmlite"
@@ -86,6 +94,11 @@ def _state_of_llvm() -> str:
         return f"ready ({host().name})"
     except EngineError as error:
         return str(error)
+
+
+def serves(device: torch.device) -> bool:
+    """Whether a compiled engine computes on a device; where none does, the plain loop is all there is."""
+    return device.type == "cpu" and _state_of_llvm().startswith("ready")
 
 
 def check_engine(who: str, name: str) -> None:
@@ -132,6 +145,8 @@ def run_quickly(engine: str, cell: Any, x: Any, state: Any, *, reverse: bool) ->
     Returns:
         y, the last state and why this engine; None if the call must go the long way.
     """
+    if is_dynamo_compiling():
+        return None
     asked = default() if engine == AUTO else engine
     if _quickly is None or asked not in {AUTO, FASTEST}:
         return None

@@ -31,6 +31,8 @@ PUBLIC = (
     "explain",
     "generate",
     "identify",
+    "layers",
+    "nn",
     "stream",
     "tap",
     "teacher_forcing",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from everystep import baselines, cells, errors
+from everystep import baselines, cells, errors, layers, nn
 from everystep.cell import Cell, tap
 from everystep.draw import draw
 from everystep.identify import identify
@@ -45,6 +45,8 @@ __all__ = [
     "explain",
     "generate",
     "identify",
+    "layers",
+    "nn",
     "stream",
     "tap",
     "teacher_forcing",

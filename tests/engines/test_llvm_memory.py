@@ -68,6 +68,10 @@ def test_nothing_is_touched_beyond_its_end(hidden, asked, monkeypatch):
     for module in (forward, recipes):
         if hasattr(module, "room"):
             monkeypatch.setattr(module, "room", lambda *shape, dtype: by_a_fence(torch.zeros(shape, dtype=dtype)))
+    monkeypatch.setattr(recipes, "room_like", lambda value: by_a_fence(torch.zeros_like(value)))
+    monkeypatch.setattr(
+        recipes, "kept", lambda rows, sizes, dtype: [by_a_fence(torch.zeros(rows, n, dtype=dtype)) for n in sizes]
+    )
     x, state = by_a_fence(x), type(state)(*map(by_a_fence, state))
     for _ in range(2):
         check_same(outcome(cell, x, state, engine="llvm", **ASKED[asked]), expected, 1e-10)

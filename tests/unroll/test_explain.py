@@ -155,10 +155,10 @@ def test_the_plans_of_a_call_with_resets_and_records_are_those_that_run(monkeypa
 def test_the_bytes_kept_are_those_that_training_stores():
     cell = LSTM(3, 5)
     found = explain(cell)
-    x = torch.ones(7, 2, 3)
+    x = torch.ones(8, 2, 3)  # 8 * 2 numbers fill a line of the cache, to whose multiples all that is kept is aligned
     launch = unroll(cell, x).y.grad_fn
-    stored = {value.data_ptr() for value in launch.saved_tensors if value.shape == (7 * 2, 5)}  # y has a time axis
-    assert found.kept_bytes == len(stored) * 5 * 4
+    (block,) = [value for value in launch.saved_tensors if value.ndim == 2 and len(value) == 1 and value.numel() > 100]
+    assert found.kept_bytes * 8 * 2 == block.numel() * 4
 
 
 def test_what_is_kept_hoisted_sunk_and_redone_is_named():

@@ -6,50 +6,56 @@ Two calls never have the same one at a time: another thread takes another.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from everystep.engines.llvm.frame import Frame
+from everystep.engines.llvm.memory import room
 from everystep.engines.llvm.programs import Program, Span
 
-MOST_KINDS = 4  # spans whose frames are kept, for each program
+MOST_KINDS = 4  # numbers of threads for which frames are kept
 MOST_BYTES = 4 << 20  # of a frame that is kept
 
-Address = tuple[int, int]  # a slot of the layout, and what stands there
+
+class Ready(NamedTuple):
+    """A frame, and memory beside it that what calls it has a use for."""
+
+    frame: Frame
+    memory: Tensor
+    own: int  # its address
+    free: list[Ready]  # where it goes when it is not in use
 
 
 class Frames:
-    """The frames of one program that are not in use, of this process and for its number of threads."""
+    """The frames of one program for one span that are not in use, of this process and for its number of threads.
 
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self._free: dict[tuple[int, ...], list[Frame]] = {}
+    Args:
+        program: What to run.
+        span: The steps, without gaps.
+        own: Bytes of memory beside each frame.
+    """
 
-    def run(self, span: Span, addresses: Iterable[Address]) -> None:
-        """Run the program on a span without gaps.
+    def __init__(self, program: Program, span: Span, own: int) -> None:
+        self.program, self.span, self.own = program, span, own
+        self._free: dict[tuple[int, int], list[Ready]] = {}
 
-        Args:
-            span: The steps.
-            addresses: For every slot that is not scratch memory.
-        """
-        free = self._idle(span)
-        try:
-            frame = free.pop()
-        except IndexError:
-            frame = self.program.frame(span)
-        block = frame.block
-        for slot, address in addresses:
-            block[slot] = address
-        frame.run()
-        if frame.size <= MOST_BYTES:
-            free.append(frame)
-
-    def _idle(self, span: Span) -> list[Frame]:
-        kind = (span.steps, span.rows, span.reverse, torch.get_num_threads(), os.getpid())
+    def take(self) -> Ready:
+        """A frame for one call; every slot that is not scratch memory is still to be filled in."""
+        kind = (torch.get_num_threads(), os.getpid())
         free = self._free.get(kind)
         if free is None:
             if len(self._free) >= MOST_KINDS:
                 self._free.clear()
             free = self._free.setdefault(kind, [])
-        return free
+        try:
+            return free.pop()
+        except IndexError:
+            memory = room(self.own, dtype=torch.uint8)
+            return Ready(self.program.frame(self.span), memory, memory.data_ptr(), free)
+
+    def give(self, ready: Ready) -> None:
+        """Let the next call have it."""
+        if ready.frame.size + self.own <= MOST_BYTES:
+            ready.free.append(ready)

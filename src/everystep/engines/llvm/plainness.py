@@ -55,6 +55,25 @@ def _why_not_memory(value: Tensor) -> str | None:
     return None
 
 
+_keys_of = torch._C._dispatch_keys  # noqa: SLF001
+
+
+def _plain_keys() -> frozenset[int]:
+    """What torch's dispatcher sees of tensors that are numbers in memory and nothing else, as one number each."""
+    found = [_keys_of(torch.empty(0, device="cpu")).raw_repr()]
+    with torch.inference_mode():
+        found.append(_keys_of(torch.empty(0, device="cpu")).raw_repr())
+    return frozenset(found)
+
+
+_KEYS = _plain_keys()
+
+
 def is_plain(tensors: Iterable[Tensor]) -> bool:
-    """Whether compiled code can serve."""
-    return why_not_plain(tensors) is None
+    """Whether compiled code can serve, for tensors whose dtypes are known: said at once where all is as usual."""
+    if why_watched() is not None:
+        return False
+    for value in tensors:
+        if (type(value) not in _PLAIN or _keys_of(value).raw_repr() not in _KEYS) and _why_not_plain(value) is not None:
+            return False
+    return True

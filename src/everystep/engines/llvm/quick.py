@@ -19,8 +19,7 @@ from everystep.compiler.ir import Leaf
 from everystep.engines.job import Job
 from everystep.engines.llvm.autograd import Call, Whole, differentiably, must_differentiate
 from everystep.engines.llvm.lowered import Lowered
-from everystep.engines.llvm.memory import laid_out_as, layout_of
-from everystep.engines.llvm.passes import Passes
+from everystep.engines.llvm.memory import laid_out_as
 from everystep.engines.llvm.plainness import is_plain
 from everystep.engines.llvm.programs import Span
 from everystep.engines.llvm.recipes import BackwardRecipe, ForwardRecipe, Names
@@ -97,70 +96,83 @@ class _Ready:
     def run(self, x: Tensor, state: Any, guard: Guard) -> tuple[Tensor, Any] | None:
         if not is_plain((x,) if state is None else (x, *state)):
             return None
-        parts = self.zeros if state is None else tuple(part.contiguous() for part in state)
-        roots = self.roots or tuple(self.lowered.prepare(guard.roots()).values())
-        if roots is not self.roots and not is_plain(roots):
-            return None
+        parts = self.zeros if state is None else [part.contiguous() for part in state]
+        roots = self.roots
+        if roots is None:
+            roots = tuple(self.lowered.prepare(guard.roots()).values())
+            if not is_plain(roots):
+                return None
         tensors = (x.contiguous(), *parts, *roots)
         if torch.is_grad_enabled():
-            wanted = tuple(value.requires_grad for value in tensors)
-            if any(wanted):
-                recipes = self.recipes.get(wanted) or self._recipes(wanted)
-                y, *last = _Quick.apply(recipes, *tensors)
+            wanted = tuple([value.requires_grad for value in tensors])
+            if True in wanted:
+                recipes = self.recipes.get(wanted) or self._recipes(wanted, tensors)
+                y, *last = _apply(recipes, *tensors)
                 return y, self.make(*last)
-        recipes = self.recipes.get(()) or self._recipes(())
-        stored, last = recipes.inference.run(self.span, tensors)
-        return stored[recipes.inference.outputs[0]], self.make(*last)
+        recipes = self.recipes.get(()) or self._recipes((), tensors)
+        stored, last = recipes.forward.run(tensors)
+        return stored[0], self.make(*last)
 
-    def _recipes(self, wanted: tuple[bool, ...]) -> _Recipes:
+    def _recipes(self, wanted: tuple[bool, ...], tensors: Sequence[Tensor]) -> _Recipes:
         names = self.names
         every = [*(Leaf("x", name.removeprefix("x:")) for name in names.time), *(None for _ in names.state)]
         leaves = [leaf for leaf, yes in zip(every, wanted, strict=False) if yes and leaf]
         roots = [name for name, yes in zip(names.roots, wanted[len(every) :], strict=False) if yes]
         passes = self.lowered.passes((), False, (), leaves, roots)
-        self.recipes[wanted] = found = _Recipes(passes, self.span, names, training=bool(wanted))
+        self.recipes[wanted] = found = _Recipes(Call(passes, self.span, *names, Whole), names, wanted, tensors)
         return found
 
 
 class _Recipes:
-    """How each pass of a kind of call is made."""
+    """How each pass of a kind of call is made; the way back only where gradients are wanted."""
 
-    def __init__(self, passes: Passes, span: Span, names: Names, *, training: bool) -> None:
-        self.call = Call(passes, span, *names, Whole)
-        outputs, parts = passes.outputs, passes.parts
-        if not training:
-            self.inference = ForwardRecipe(passes.inference, names, outputs, parts)
-        else:
-            self.training = ForwardRecipe(passes.training, names, outputs, parts)
-            self.backward = BackwardRecipe(passes.backward, self.training, names, outputs, parts)
+    def __init__(self, call: Call, names: Names, wanted: tuple[bool, ...], tensors: Sequence[Tensor]) -> None:
+        self.call, passes = call, call.passes
+        program = passes.training if wanted else passes.inference
+        self.forward = ForwardRecipe(program, names, passes.parts, call.span)
+        self.layouts = self.forward.layouts(tensors)
+        self.count = len(tensors)
+        if wanted:
+            self.backward = BackwardRecipe(passes.backward, self.forward, names, wanted, passes.parts)
+
+    def are_as_they_were(self, saved: Sequence[Tensor]) -> bool:
+        """Whether saved tensors lie in memory as they did: who hooks on them may have them come back otherwise."""
+        for value, (shape, strides, dtype) in zip(saved, self.layouts, strict=True):
+            if value.shape != shape or value.stride() != strides or value.dtype is not dtype:
+                return False
+        return True
 
 
 class _Quick(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, recipes: _Recipes, *tensors: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
-        stored, last = recipes.training.run(recipes.call.span, tensors)
-        ctx.recipes, ctx.layouts = recipes, [layout_of(value) for value in (*tensors, *stored)]
+        stored, last = recipes.forward.run(tensors)
+        ctx.recipes = recipes
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*tensors, *stored)
-        return (stored[recipes.training.outputs[0]], *last)
+        return (stored[0], *last)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        recipes: _Recipes = ctx.recipes
-        saved = [laid_out_as(value, layout) for value, layout in zip(ctx.saved_tensors, ctx.layouts, strict=True)]
-        count = len(ctx.needs_input_grad) - 1
-        tensors = saved[:count]
-        if must_differentiate(recipes.call, (*tensors, *(g for g in gradients if g is not None))):
-            taken = recipes.call.span.taken  # compiled code sees no time axis
-            with torch.enable_grad():
-                x, y = tensors[0].reshape(taken, -1), gradients[0]
-            flat = (None if y is None else y.reshape(taken, -1), *gradients[1:])
-            return (None, *_shaped(differentiably(recipes.call, (x, *tensors[1:]), flat), tensors))
-        found = recipes.backward.run(recipes.call.span, tensors, saved[count:], gradients[:1], gradients[1:])
-        wanted = zip(_shaped(found, tensors), ctx.needs_input_grad[1:], strict=True)
-        return (None, *(gradient if needed else None for gradient, needed in wanted))
+        recipes, saved = ctx.recipes, ctx.saved_tensors
+        if not recipes.are_as_they_were(saved):
+            saved = [laid_out_as(value, layout) for value, layout in zip(saved, recipes.layouts, strict=True)]
+        tensors = saved[: recipes.count]
+        given = [gradient for gradient in gradients if gradient is not None]
+        usual = not torch.is_grad_enabled() and is_plain((*saved, *given))
+        if not usual and must_differentiate(recipes.call, (*tensors, *given)):
+            return (None, *_differentiably(recipes.call, tensors, gradients))
+        return (None, *recipes.backward.run(tensors, saved[recipes.count :], gradients))
 
 
-def _shaped(found: Sequence[Tensor | None], tensors: Sequence[Tensor]) -> list[Tensor | None]:
-    """Gradients in the shapes of what they are of."""
+# as _Quick.apply, which looks first whether a transform of torch.func is at work: is_plain has seen that none is
+_apply: Any = super(torch.autograd.Function, _Quick).apply  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _differentiably(call: Call, tensors: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
+    taken = call.span.taken  # compiled code sees no time axis
+    with torch.enable_grad():
+        x, y = tensors[0].reshape(taken, -1), gradients[0]
+    flat = (None if y is None else y.reshape(taken, -1), *gradients[1:])
+    found = differentiably(call, (x, *tensors[1:]), flat)
     return [None if g is None else g.view(value.shape) for g, value in zip(found, tensors, strict=True)]

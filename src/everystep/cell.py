@@ -12,6 +12,7 @@ from numbers import Integral
 from typing import Any, ClassVar, Generic, TypeVar
 
 from torch import Tensor, nn
+from torch.compiler import is_dynamo_compiling
 
 from everystep.errors import ArgumentError, StateError, TapError
 
@@ -129,6 +130,7 @@ def _axis_of(cell: Cell[Any], part: str, field: str, context: Any) -> int:
 
 
 _taps: ContextVar[dict[str, Tensor] | None] = ContextVar("everystep_taps", default=None)
+_taps_in_graph: list[dict[str, Tensor] | None] = [None]  # while torch.compile reads a step, which knows no ContextVar
 
 
 def tap(name: str, value: Tensor) -> Tensor:
@@ -156,7 +158,7 @@ def tap(name: str, value: Tensor) -> Tensor:
         >>> out.record["keep"].flatten()
         tensor([0.5000, 0.5000, 0.5000])
     """
-    seen = _taps.get()
+    seen = _taps_in_graph[-1] if is_dynamo_compiling() else _taps.get()
     if seen is not None:
         if name in seen:
             raise TapError(f'tap "{name}" is used twice in one step: give each tap a name of its own.')
@@ -179,6 +181,11 @@ def unheard() -> AbstractContextManager[None]:
 
 @contextmanager
 def _taps_go_to(seen: dict[str, Tensor] | None) -> Iterator[None]:
+    if is_dynamo_compiling():
+        _taps_in_graph.append(seen)
+        yield
+        _taps_in_graph.pop()
+        return
     token = _taps.set(seen)
     try:
         yield

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 
+from everystep.engines.graphs import at_once
 from everystep.errors import FallbackWarning
 
 COST = "the reference loop runs it, 3 to 30 times slower"
 _warned: set[tuple[str, str]] = set()
 
 
+@at_once
 def warn_once(who: str, why: str, *, stacklevel: int = 1) -> None:
     """Warn that the reference loop runs.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.compiler import is_dynamo_compiling
 
 from everystep.cell import Cell, PartSize, part_shape
 from everystep.engines import Forced
@@ -38,7 +39,8 @@ def check_input(who: str, cell: Any, x: Any) -> None:
         if isinstance(cell, Cell):
             _check_like_parameters(who, label, stream, cell, may_be_whole=not isinstance(x, Tensor))
     extents = {name: tuple(stream.shape[:2]) for name, stream in streams.items()}
-    if len(set(extents.values())) > 1:
+    first, *others = extents.values()
+    if any(other != first for other in others):  # no set of them, for which torch.compile would need fixed numbers
         raise ShapeError(f"{who}: the streams of x differ in (time, batch): {extents}; expected the same for all.")
 
 
@@ -218,6 +220,16 @@ def _checked_lengths(who: str, lengths: Any, steps: int, rows: int) -> Tensor:
     lengths = lengths.long()  # a narrow type could not be compared with the number of steps
     if lengths.shape != (rows,):
         raise ShapeError(f"{who}: lengths has shape {tuple(lengths.shape)}; expected (batch={rows},).")
+    if is_dynamo_compiling():
+        from everystep.unroll import graph_lengths  # noqa: F401  (operations that a graph alone needs)
+
+        return torch.ops.everystep.within(who, lengths, steps)
+    check_range(who, lengths, steps)
+    return lengths
+
+
+def check_range(who: str, lengths: Tensor, steps: int) -> None:
+    """Refuse a length of fewer than no steps, or of more than x has."""
     outside = ((lengths < 0) | (lengths > steps)).nonzero().flatten().tolist()
     if outside:
         row = outside[0]
@@ -225,7 +237,6 @@ def _checked_lengths(who: str, lengths: Any, steps: int, rows: int) -> Tensor:
         raise ArgumentError(
             f"{who}: lengths[{row}] is {int(lengths[row])}; expected 0..{steps}, x has {counted(steps, 'step')}.{more}"
         )
-    return lengths
 
 
 def _as_tensor(who: str, lengths: Any) -> Tensor:

@@ -1,0 +1,232 @@
+"""Calls of compiled code as a graph of ``torch.compile`` makes them: tensors and numbers in, tensors out.
+
+A graph can't hold a step. It holds the key of one here, which is made of what the compiled code does: a graph that torch
+has stored on disk means the same in every process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from everystep.compiler.ir import Leaf
+from everystep.engines.llvm.autograd import Call, Whole
+from everystep.engines.llvm.forward import Tensors
+from everystep.engines.llvm.lowered import Lowered
+from everystep.engines.llvm.packed import Packed, pack
+from everystep.engines.llvm.passes import Passes
+from everystep.engines.llvm.program import described
+from everystep.engines.llvm.programs import Span
+from everystep.engines.llvm.recipes import Names
+from everystep.engines.llvm.segments import Segmented
+from everystep.errors import EngineError
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a step.
+
+    Attributes:
+        names: Of the tensors that are given, in their order.
+        wanted: Whether the gradient of each is wanted.
+        recorded: Names of what is recorded.
+        reverse: Whether steps are taken from the last to the first.
+        recompute: ``"segments"``, or None.
+    """
+
+    names: Names
+    wanted: tuple[bool, ...]
+    recorded: tuple[str, ...] = ()
+    reverse: bool = False
+    recompute: str | None = None
+
+    def passes_of(self, lowered: Lowered) -> Passes:
+        """The passes of a step that serve, compiled.
+
+        Raises:
+            EngineError: It can't be compiled.
+        """
+        forced = tuple(name.removeprefix("value:") for name in self.names.time if name.startswith("value:"))
+        every = {name: yes for name, yes in zip(self.names.places(), self.wanted, strict=True) if yes}
+        leaves = [_leaf(name) for name in every if not name.startswith(("state:", "root:"))]
+        roots = [name.removeprefix("root:") for name in every if name.startswith("root:")]
+        passes = lowered.passes(self.recorded, "flag:reset" in self.names.time, forced, leaves, roots)
+        passes.ready(training=any(self.wanted))
+        if self.recompute:
+            passes.ready(training=False)
+        return passes
+
+
+def _leaf(name: str) -> Leaf:
+    kind, _, rest = name.partition(":")
+    return Leaf(kind, rest)
+
+
+@dataclass(frozen=True)
+class GraphCall:
+    """A compiled step and what is asked of it: all of a call but its tensors and their numbers of steps and rows.
+
+    What is not used of (steps, rows) is told by ``used``, bool or None; tensors are flat, as compiled code takes them.
+    """
+
+    asked: Asked
+    passes: Passes
+
+    @cached_property
+    def training(self) -> bool:
+        """Whether any gradient is wanted."""
+        return any(self.asked.wanted)
+
+    @cached_property
+    def results(self) -> tuple[str, ...]:
+        """What comes out, in order."""
+        return (*self.passes.outputs, *(f"state:{part}" for part in self.passes.parts))
+
+    @cached_property
+    def stored(self) -> dict[str, int]:
+        """The size of everything that the pass back finds stored, by name."""
+        if not self.training or self.asked.recompute:
+            return {}
+        plan = self.passes.training.plan
+        every, sequences = plan.graph.outputs, set(plan.sequences.values())
+        return {n: node.size for n, node in every.items() if not n.startswith("state:") or n in sequences}
+
+    def kept(self, *, packed: bool) -> dict[str, int]:
+        """What comes out besides results for the pass back: what is packed is no result."""
+        return {name: size for name, size in self.stored.items() if packed or name not in self.passes.outputs}
+
+    def empty(self, like: Tensor, steps: int, rows: int, *, packed: bool) -> list[Tensor]:
+        """Memory in the shape of all that comes out."""
+        sizes = self.passes.graph.outputs
+        taken = steps * rows
+        made = [(rows if name.startswith("state:") else taken, sizes[name].size) for name in self.results]
+        made += [(taken, size) for size in self.kept(packed=packed).values()]
+        return [torch.empty(shape, dtype=self.passes.dtype, device=like.device) for shape in made]
+
+    def forward(self, tensors: Sequence[Tensor], used: Tensor | None, steps: int, rows: int) -> list[Tensor]:
+        """Go through time: results, then what is kept."""
+        if used is not None and not used.any():
+            return self._standstill(tensors, steps, rows)
+        call = self._call(used, steps, rows)
+        given = call.given(tensors)
+        passes, keeps = self.passes, bool(self.stored)
+        memory = self._memory(call) if keeps and call.packed else {}
+        into = {name: value[: call.span.taken] for name, value in memory.items()}
+        stored, last = passes.forward(passes.training if keeps else passes.inference, call.span, given, into)
+        last = {n: part.clone() if part is given.state[n] else part for n, part in last.items()}
+        kept = [memory.get(name, stored[name]) for name in self.kept(packed=call.packed is not None)]
+        return [*call.results(stored, last), *kept]
+
+    def backward(
+        self,
+        tensors: Sequence[Tensor],
+        used: Tensor | None,
+        steps: int,
+        rows: int,
+        stored: Sequence[Tensor],
+        gradients: Sequence[Tensor | None],
+    ) -> list[Tensor]:
+        """Go back through time: from the gradients of results to those that are wanted."""
+        empty = self.empty(tensors[0], steps, rows, packed=used is not None) if None in gradients else []
+        dense = [torch.zeros_like(empty[n]) if g is None else g for n, g in enumerate(gradients)]
+        if used is not None and not used.any():
+            return self._unmoved(tensors, dense)
+        call = self._call(used, steps, rows)
+        marked = [value.detach().requires_grad_(yes) for value, yes in zip(tensors, self.asked.wanted, strict=True)]
+        if self.asked.recompute:
+            found = _again(call, marked, dense)
+        else:
+            named = dict(zip(self.saved(packed=call.packed is not None), stored, strict=True))
+            left = {name: value[: call.span.taken] for name, value in named.items()}
+            backward = self.passes.back(call.span, call.given(marked), left, call.gradients_of(dense))
+            found = call.in_order(backward, marked)
+        pairs = zip(found, tensors, self.asked.wanted, strict=True)
+        return [_own(g, value) for g, value, yes in pairs if yes]
+
+    def saved(self, *, packed: bool) -> tuple[str, ...]:
+        """The names of what the pass back is given."""
+        kept = tuple(self.kept(packed=packed))
+        return kept if packed or not self.stored else (*self.passes.outputs, *kept)
+
+    def _call(self, used: Tensor | None, steps: int, rows: int) -> Call:
+        packed: Packed | None = None if used is None else pack(used, reverse=self.asked.reverse)
+        span = packed.span if packed else Span(steps, rows, self.asked.reverse)
+        return Call(self.passes, span, *self.asked.names, Segmented if self.asked.recompute else Whole, packed)
+
+    def _memory(self, call: Call) -> Tensors:
+        """Room for steps that are not taken too, as a graph does not know how many are."""
+        assert call.packed is not None
+        taken, every = call.span.taken, len(call.packed.holders)
+        memory = {name: torch.empty(every, size, dtype=self.passes.dtype) for name, size in self.stored.items()}
+        for value in memory.values():
+            value[taken:] = 0
+        return memory
+
+    def _standstill(self, tensors: Sequence[Tensor], steps: int, rows: int) -> list[Tensor]:
+        state = dict(zip(self.asked.names.places(), tensors, strict=True))
+        zeros = [torch.zeros_like(value) for value in self.empty(tensors[0], steps, rows, packed=True)]
+        parts = [state[name].clone() for name in self.results if name.startswith("state:")]
+        outputs = len(self.passes.outputs)
+        return [*zeros[:outputs], *parts, *zeros[outputs + len(parts) :]]
+
+    def _unmoved(self, tensors: Sequence[Tensor], gradients: Sequence[Tensor]) -> list[Tensor]:
+        of = dict(zip(self.results, gradients, strict=True))
+        pairs = zip(self.asked.names.places(), tensors, self.asked.wanted, strict=True)
+        return [of[name].clone() if name in of else torch.zeros_like(value) for name, value, yes in pairs if yes]
+
+
+class _Tape:
+    """What torch's own context of an operation is, as far as it is used."""
+
+    saved_tensors: tuple[Tensor, ...]
+
+    def save_for_backward(self, *values: Tensor) -> None:
+        self.saved_tensors = values
+
+
+def _again(call: Call, tensors: Sequence[Tensor], gradients: Sequence[Tensor]) -> list[Tensor | None]:
+    """Run by segments, forward and back: nothing was kept."""
+    tape: Any = _Tape()
+    Segmented.forward(tape, call, *tensors)
+    return list(Segmented.backward(tape, *gradients)[1:])
+
+
+def _own(gradient: Tensor | None, value: Tensor) -> Tensor:
+    """A gradient laid out as every graph expects it."""
+    return torch.zeros_like(value, memory_format=torch.contiguous_format) if gradient is None else gradient.contiguous()
+
+
+_calls: dict[str, GraphCall] = {}
+
+
+def enter(lowered: Lowered, asked: Asked) -> str:
+    """Put a call into the table; give its key.
+
+    Raises:
+        EngineError: It can't be compiled.
+    """
+    call = GraphCall(asked, asked.passes_of(lowered))
+    plans = [call.passes.training.plan, call.passes.backward.plan] if call.training else [call.passes.inference.plan]
+    text = "\n".join([repr(asked), str(call.passes.dtype), *map(described, plans)])
+    key = f"{lowered.who}.{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    _calls.setdefault(key, call)
+    return key
+
+
+def call_of(key: str) -> GraphCall:
+    """Find a call by its key.
+
+    Raises:
+        EngineError: It was put into the table of another process.
+    """
+    if key not in _calls:
+        raise EngineError(
+            f"{key} is not known in this process: a graph that was made elsewhere holds it. Call torch.compile here."
+        )
+    return _calls[key]

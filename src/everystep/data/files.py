@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import re
-import zlib
 from collections import Counter
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +14,7 @@ from everystep.data.frames import table_from_frame
 from everystep.data.table import Table
 from everystep.data.wording import counted
 from everystep.errors import DataError, MissingExtraError
+from everystep.files import UTF16_MARKS, check_text, read_bytes
 
 DELIMITERS = (",", ";", "\t", "|")
 A_DATE = r"\d{4}-\d\d-\d\d"
@@ -25,33 +23,10 @@ DELIMITER_NAMES = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 def read_file(path: Path) -> Table:
     """Read one file, CSV (also gzipped) or Parquet, whatever its name ends in."""
-    raw = _read_bytes(path)
+    raw = read_bytes(path, path.name, "a CSV or Parquet file")
     if raw.startswith(b"PAR1"):
         return _read_parquet(raw, path.name)
     return _read_csv(_text_bytes(raw, path.name), path.name)
-
-
-def _read_bytes(path: Path) -> bytes:
-    if path.is_dir():
-        raise DataError(f"{path} is a directory; expected a CSV or Parquet file.")
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError as error:
-        raise DataError(_no_such_file(path)) from error
-    except OSError as error:
-        raise DataError(f"{path} can't be read: {error.strerror}.") from error
-    if raw.startswith(b"\x1f\x8b"):
-        try:
-            return gzip.decompress(raw)
-        except (EOFError, OSError, zlib.error) as error:
-            raise DataError(f"{path.name}: the gzip file is damaged ({error}).") from error
-    return raw
-
-
-def _no_such_file(path: Path) -> str:
-    beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-    close = get_close_matches(path.name, beside, n=1)
-    return f"{path}: no such file" + (f'; did you mean "{close[0]}"?' if close else ".")
 
 
 def _read_parquet(raw: bytes, name: str) -> Table:
@@ -74,20 +49,11 @@ def _text_bytes(raw: bytes, name: str) -> bytes:
     """Return the bytes of a UTF-8 text, without its mark and with one kind of line end; or say what they are."""
     if not raw.strip():
         raise DataError(f"{name}: the file is empty; expected a line of column names and rows below it.")
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataError(f"{name}: the file is UTF-16; save it as UTF-8.")
     if raw.startswith(b"PK\x03\x04"):
         raise DataError(f"{name}: the file is a zip archive or a workbook; save the sheet as CSV.")
-    if b"\x00" in raw[:65536]:
+    if b"\x00" in raw[:65536] and not raw.startswith(UTF16_MARKS):
         raise DataError(f"{name}: the file is binary; expected CSV (UTF-8 text) or Parquet.")
-    raw = raw.removeprefix(b"\xef\xbb\xbf")
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{name}: line {line} is not UTF-8 (byte 0x{raw[error.start]:02x}); save it as UTF-8."
-        ) from error
+    raw = check_text(raw, name)
     return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in raw else raw
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from numbers import Integral
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from torch import Tensor, nn
 from torch.compiler import is_dynamo_compiling
@@ -72,7 +72,8 @@ class Cell(nn.Module, Generic[S]):
         tensor([1., 2., 3., 4.])
     """
 
-    State: ClassVar[Any]
+    State: Any  # the NamedTuple
+    draws: Any = False  # whether an unroll of this cell, as it is now, draws at random: see noised
     step: Callable[..., tuple[S, Tensor]] = _step_missing  # as nn.Module has forward: a subclass chooses the arguments
 
     def __init__(self, input_size: int | Mapping[str, int], output_size: int, **part_sizes: PartSize) -> None:
@@ -88,7 +89,7 @@ class Cell(nn.Module, Generic[S]):
             for n in size if isinstance(size, tuple) else (size,):
                 if not isinstance(n, str):  # a context field
                     _check_size(who, name, n)
-        _check_state_type(who, getattr(type(self), "State", None), tuple(part_sizes))
+        _check_state_type(who, getattr(self, "State", None), tuple(part_sizes))
 
     def initial_state(self, batch_size: int, like: Tensor, context: Any = None) -> S:
         """Make the state before the first step: zeros, unless a cell says otherwise.
@@ -105,6 +106,25 @@ class Cell(nn.Module, Generic[S]):
         """
         shapes = {part: part_shape(self, part, context) for part in self.part_sizes}
         return self.State(**{part: like.new_zeros(batch_size, *shape) for part, shape in shapes.items()})
+
+    def noised(self, x: Any, context: Any = None) -> tuple[Any, Any]:
+        """Put what is drawn at random for one unroll beside x and context.
+
+        A step is pure, so what is random about it is drawn before the loop: where ``draws`` is true, ``unroll`` calls
+        this once and gives the step what it returns. Every engine then sees the same numbers.
+
+        Args:
+            x: The input, (time, batch, input), or a NamedTuple of such streams.
+            context: The per-sequence values given to ``unroll``, or None.
+
+        Returns:
+            x and context as the step takes them.
+        """
+        return x, context
+
+    def _asked(self, question: Callable[..., Any], *about: Any) -> Any:
+        """Answer for the cell where torch.compile makes a graph, which serves other cells like this one too."""
+        return question(self, *about)
 
     def extra_repr(self) -> str:
         """Show the sizes in ``repr``."""

@@ -53,6 +53,11 @@ class Stream(Generic[S]):
         check_engine("stream", engine)
         if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 0:
             raise ArgumentError(f"stream: batch_size is {batch_size!r}; expected a whole number, 0 or more.")
+        if getattr(cell, "draws", False):
+            raise ArgumentError(
+                f"stream: {name_of(cell)} is being trained and draws at random for whole sequences; a stream draws "
+                "nothing: call cell.eval() first."
+            )
         self.cell, self.batch_size, self.engine, self.why = cell, batch_size, AUTO, "the first step decides"
         self._who, self._context = name_of(cell), context
         self._asked = default() if engine == AUTO else engine

@@ -108,7 +108,8 @@ def unroll(
         torch.Size([4, 8])
     """
     check_engine("unroll", engine)
-    if context is lengths is mask is resets is forced is recompute is None and record == ():
+    plain = context is lengths is mask is resets is forced is recompute is None and record == ()
+    if plain and not getattr(cell, "draws", False):
         quick = run_quickly(engine, cell, x, state, reverse=reverse)
         if quick is not None:
             y, last, why = quick
@@ -145,6 +146,8 @@ def prepare(
         arguments.check_state(f"{who}.initial_state", cell, initial, rows, like, context)
     state = initial if state is None else state
     arguments.check_state(who, cell, state, rows, like, context)
+    if isinstance(cell, Cell) and cell.draws:
+        x, context = cell.noised(x, context)
     stepper = Stepper(cell, state, context)
     return Job(
         step=stepper,

@@ -53,6 +53,18 @@ def test_going_back_twice_gives_the_same(cell, x):
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
+@pytest.mark.filterwarnings("ignore::everystep.errors.FallbackWarning")  # second derivatives are slower
+def test_gradients_to_be_differentiated_again_count_a_carried_state_once(cell, x):
+    def run(engine):
+        first = es.unroll(cell, x, engine=engine)
+        second = es.unroll(cell, x, first.state, engine=engine)  # its state and its weights hang together
+        leaves = dict(cell.named_parameters())
+        found = torch.autograd.grad(second.y.sum(), list(leaves.values()), create_graph=True)
+        return {name: value.detach() for name, value in zip(leaves, found, strict=True)}
+
+    both(run, cell)
+
+
 @pytest.mark.parametrize("reentrant", [True, False])
 def test_checkpoints(cell, x, reentrant):
     x.requires_grad_()

@@ -123,6 +123,9 @@ def differentiably(call: Call, tensors: Sequence[Tensor], gradients: Sequence[Te
     """The gradients by torch's own operations, so that they can be differentiated again."""
     again = torch.is_grad_enabled()
     with torch.enable_grad(), torch.autocast("cpu", enabled=False):
+        # under other names: a state may come from an x or a parameter that is here too, and each is held still
+        # while another moves
+        tensors = [value.view_as(value) for value in tensors]
         stored, last = slowly(call.passes.graph, call.span, call.given(tensors))
         results = [*(stored[name] for name in call.passes.outputs), *last.values()]
         pairs = [(r, g) for r, g in zip(results, gradients, strict=True) if g is not None and r.requires_grad]

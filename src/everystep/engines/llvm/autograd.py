@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -10,7 +10,8 @@ from torch import Tensor
 
 from everystep.engines.llvm.backward import Gradients
 from everystep.engines.llvm.forward import Given, Tensors
-from everystep.engines.llvm.memory import laid_out_as, layout_of
+from everystep.engines.llvm.memory import laid_out_as, layout_of, room
+from everystep.engines.llvm.packed import Packed
 from everystep.engines.llvm.passes import Passes
 from everystep.engines.llvm.plainness import why_not_plain
 from everystep.engines.llvm.programs import Span
@@ -19,7 +20,7 @@ from everystep.engines.slower import warn_once
 
 
 class Call(NamedTuple):
-    """What a call is besides its tensors: names for them, in their order."""
+    """What a call is besides its tensors: names for them, in their order; and how they are packed, if they are."""
 
     passes: Passes
     span: Span
@@ -28,27 +29,58 @@ class Call(NamedTuple):
     rows: tuple[str, ...]
     roots: tuple[str, ...]
     operation: type[torch.autograd.Function]
+    packed: Packed | None = None
 
     def given(self, tensors: Sequence[Tensor]) -> Given:
-        """Name the tensors."""
+        """Name the tensors, as compiled code takes them."""
         rest = iter(tensors)
-        return Given(
-            *({name: next(rest) for name in names} for names in (self.time, self.state, self.rows, self.roots))
+        time, state, rows, roots = (
+            {name: next(rest) for name in names} for names in (self.time, self.state, self.rows, self.roots)
         )
+        packed = self.packed
+        if packed is not None:
+            time = {name: packed.gathered(value) for name, value in time.items()}
+            state, rows = ({name: part[packed.order] for name, part in parts.items()} for parts in (state, rows))
+        return Given(time, state, rows, roots)
+
+    def memory(self) -> Tensors:
+        """Memory for what is put out for every step."""
+        sizes, dtype = {name: self.passes.graph.outputs[name].size for name in self.passes.outputs}, self.passes.dtype
+        if self.packed is not None:
+            return {name: self.packed.room(size, dtype) for name, size in sizes.items()}
+        return {name: room(self.span.taken, size, dtype=dtype) for name, size in sizes.items()}
+
+    def results(self, stored: Mapping[str, Tensor], last: Tensors) -> tuple[Tensor, ...]:
+        """All that comes out, in order: outputs, then the last state."""
+        outputs, parts = [stored[name] for name in self.passes.outputs], list(last.values())
+        if self.packed is not None:
+            outputs, parts = map(self.packed.spread, outputs), (part[self.packed.back] for part in parts)
+        return (*outputs, *parts)
 
     def gradients_of(self, results: Sequence[Tensor]) -> Gradients:
         """Name the gradients of everything that comes out, and lay them out densely."""
-        passes, outputs = self.passes, len(self.passes.outputs)
-        dense = [gradient.contiguous() for gradient in results]
+        count = len(self.passes.outputs)
+        outputs, last = results[:count], results[count:]
+        if self.packed is not None:
+            outputs, last = map(self.packed.gathered, outputs), (part[self.packed.order] for part in last)
         return Gradients(
-            dict(zip(passes.outputs, dense[:outputs], strict=True)),
-            dict(zip(passes.parts, dense[outputs:], strict=True)),
+            {name: value.contiguous() for name, value in zip(self.passes.outputs, outputs, strict=True)},
+            {name: value.contiguous() for name, value in zip(self.passes.parts, last, strict=True)},
         )
+
+    def gradient_memory(self, given: Given) -> Tensors:
+        """Memory for the gradients of packed values, which are not given out as they are."""
+        if self.packed is None:
+            return {}
+        return {name: self.packed.room(value.shape[1], self.passes.dtype) for name, value in given.time.items()}
 
     def in_order(self, found: Tensors, tensors: Sequence[Tensor]) -> list[Tensor | None]:
         """Gradients in the order of the tensors; None where there is none."""
-        names = [*self.time, *(f"state:{name}" for name in self.state), *(f"row:{name}" for name in self.rows)]
-        names += [f"root:{name}" for name in self.roots]
+        of_rows = [*(f"state:{name}" for name in self.state), *(f"row:{name}" for name in self.rows)]
+        if self.packed is not None:
+            found |= {name: self.packed.spread(found[name]) for name in self.time if name in found}
+            found |= {name: found[name][self.packed.back] for name in of_rows if name in found}
+        names = [*self.time, *of_rows, *(f"root:{name}" for name in self.roots)]
         pairs = zip(names, tensors, strict=True)
         return [_gradient(found.get(name), value) if value.requires_grad else None for name, value in pairs]
 
@@ -65,10 +97,10 @@ def launch(call: Call, tensors: tuple[Tensor, ...]) -> tuple[Tensors, Tensors]:
     passes = call.passes
     if torch.is_grad_enabled() and any(value.requires_grad for value in tensors):
         found = call.operation.apply(call, *tensors)
-        outputs = dict(zip(passes.outputs, found, strict=False))
-        return outputs, dict(zip(passes.parts, found[len(outputs) :], strict=True))
-    stored, last = passes.forward(passes.inference, call.span, call.given(tensors))
-    return {name: stored[name] for name in passes.outputs}, last
+    else:
+        found = call.results(*passes.forward(passes.inference, call.span, call.given(tensors), call.memory()))
+    outputs = dict(zip(passes.outputs, found, strict=False))
+    return outputs, dict(zip(passes.parts, found[len(outputs) :], strict=True))
 
 
 def save(ctx: Any, call: Call, tensors: Sequence[Tensor], kept: Sequence[Tensor]) -> None:
@@ -93,10 +125,10 @@ class Whole(torch.autograd.Function):
     def forward(ctx: Any, call: Call, *tensors: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
         """Run forward."""
         passes = call.passes
-        stored, last = passes.forward(passes.training, call.span, call.given(tensors))
+        stored, last = passes.forward(passes.training, call.span, call.given(tensors), call.memory())
         ctx.names = tuple(stored)
         save(ctx, call, tensors, tuple(stored.values()))
-        return (*(stored[name] for name in passes.outputs), *last.values())
+        return call.results(stored, last)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
@@ -106,7 +138,8 @@ class Whole(torch.autograd.Function):
         if must_differentiate(call, (*tensors, *gradients)):
             return (None, *differentiably(call, tensors, gradients))
         stored = dict(zip(ctx.names, kept, strict=True))
-        found = call.passes.back(call.span, call.given(tensors), stored, call.gradients_of(gradients))
+        given = call.given(tensors)
+        found = call.passes.back(call.span, given, stored, call.gradients_of(gradients), call.gradient_memory(given))
         return (None, *call.in_order(found, tensors))
 
 
@@ -127,7 +160,7 @@ def differentiably(call: Call, tensors: Sequence[Tensor], gradients: Sequence[Te
         # while another moves
         tensors = [value.view_as(value) for value in tensors]
         stored, last = slowly(call.passes.graph, call.span, call.given(tensors))
-        results = [*(stored[name] for name in call.passes.outputs), *last.values()]
+        results = call.results(stored, last)
         pairs = [(r, g) for r, g in zip(results, gradients, strict=True) if g is not None and r.requires_grad]
         wanted = [value for value in tensors if value.requires_grad]
         if not pairs:

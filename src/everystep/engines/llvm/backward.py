@@ -42,12 +42,22 @@ class Backward:
         given: What that was given.
         left: What it left.
         gradients: Of what it gave.
+        into: Memory for gradients of what has a value for every step, where the caller has it; the rest is made.
     """
 
-    def __init__(self, program: Program, span: Span, given: Given, left: Left, gradients: Gradients) -> None:
+    def __init__(
+        self,
+        program: Program,
+        span: Span,
+        given: Given,
+        left: Left,
+        gradients: Gradients,
+        into: Mapping[str, Tensor] | None = None,
+    ) -> None:
         self.span, self.given, self.left, self.gradients, self.dtype = span, given, left, gradients, program.dtype
         self._pairs: Tensors = {}  # gradients of the state, (2, rows, size) by part, the halves taken in turn
         self._found: Tensors = {}
+        self._into = into or {}
         tensors: dict[object, Tensor] = {Root(name): value for name, value in given.roots.items()}
         tensors |= {place: self._at(place) for place in program.layout.places if place.space not in SCRATCH}
         tensors |= {Initial(place): given.state[_part_of(place.name)] for place in program.layout.initial}
@@ -89,7 +99,8 @@ class Backward:
         if name in self.gradients.outputs:
             return self.gradients.outputs[name]
         if name not in self._found:
-            self._found[name] = room(self.span.taken, size, dtype=self.dtype)
+            made = self._into.get(name)
+            self._found[name] = room(self.span.taken, size, dtype=self.dtype) if made is None else made
         return self._found[name]
 
     def _add(self, copies: Mapping[Gradient, Tensor]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from everystep.compiler.plan import Place
+from everystep.engines.llvm.arenas import kept
 from everystep.engines.llvm.layout import Initial, Root
 from everystep.engines.llvm.memory import room
 from everystep.engines.llvm.programs import Program, Span
@@ -41,7 +42,8 @@ class Forward:
         program: What to run.
         span: The steps.
         given: What they are given.
-        into: Memory for outputs, (steps of all rows, size) by name, where the caller has it; the rest is made.
+        into: Memory for what is given out, (steps of all rows, size) by output; there is some for all else that is
+            stored, which must not be given out.
     """
 
     def __init__(self, program: Program, span: Span, given: Given, into: Mapping[str, Tensor] | None = None) -> None:
@@ -49,13 +51,11 @@ class Forward:
         self.stored: Tensors = dict(into or {})  # (steps of all rows, size) by output
         self._pairs: Tensors = {}  # (2, rows, size) by part, the halves taken in turn
         self._sequences = program.plan.sequences
+        self._make_room(program.layout.places)
         tensors: dict[object, Tensor] = {Root(name): value for name, value in given.roots.items()}
         tensors |= {place: self._at(place) for place in program.layout.places if place.space not in SCRATCH}
         tensors |= {Initial(place): given.state[place.name] for place in program.layout.initial}
         program.run(span, tensors)
-        for name, node in program.plan.graph.outputs.items():
-            if node.size == 0 and not name.startswith("state:"):
-                self._output(name, 0)
 
     def last(self, part: str) -> Tensor:
         """A part of the state after the last step of each sequence."""
@@ -67,25 +67,31 @@ class Forward:
         after = self._after_each(part, span.lengths)
         return torch.where((span.lengths > 0).unsqueeze(1), after, before)
 
-    def _at(self, place: Place) -> Tensor:
-        if place.space in PAIRED:
-            return self._part(place)
-        if place.space == "row":
-            return self.given.rows[place.name]
-        return self.given.time[place.name] if place.name in self.given.time else self._output(place.name, place.size)
+    def _make_room(self, places: Iterable[Place]) -> None:
+        """Make memory for what is stored for every step and has none yet."""
+        sizes = {self._holder(place): place.size for place in places if place.space not in SCRATCH}
+        own = {name: size for name, size in sizes.items() if name is not None and name not in self.stored}
+        memory = kept(self.span.taken, list(own.values()), self.dtype)
+        self.stored.update(zip(own, memory, strict=True))
 
-    def _part(self, place: Place) -> Tensor:
-        holder = self._sequences.get(place.name)
+    def _holder(self, place: Place) -> str | None:
+        """The output that a place belongs to, if it is stored for every step."""
+        if place.space in PAIRED:
+            return self._sequences.get(place.name)
+        return None if place.space == "row" or place.name in self.given.time else place.name
+
+    def _at(self, place: Place) -> Tensor:
+        holder = self._holder(place)
         if holder is not None:
-            return self._output(holder, place.size)
+            return self.stored[holder]
+        if place.space in PAIRED:
+            return self._pair(place)
+        return (self.given.rows if place.space == "row" else self.given.time)[place.name]
+
+    def _pair(self, place: Place) -> Tensor:
         if place.name not in self._pairs:
             self._pairs[place.name] = room(2, self.span.rows, place.size, dtype=self.dtype)
         return self._pairs[place.name]
-
-    def _output(self, name: str, size: int) -> Tensor:
-        if name not in self.stored:
-            self.stored[name] = room(self.span.taken, size, dtype=self.dtype)
-        return self.stored[name]
 
     def _after(self, part: str, steps: int) -> Tensor:
         if part in self._pairs:

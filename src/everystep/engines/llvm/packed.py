@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from everystep.engines.llvm.arenas import kept
 from everystep.engines.llvm.programs import Span
 
 
@@ -20,14 +22,38 @@ class Packed(NamedTuple):
     Attributes:
         span: Of the packed sequences.
         places: For every packed row its place in (time * batch).
+        holders: For every place in (time * batch) its packed row; where no step is taken, the row behind the last.
         order: The sequences, longest first.
         back: The place of each sequence in that order.
     """
 
     span: Span
     places: Tensor
+    holders: Tensor
     order: Tensor
     back: Tensor
+
+    def room(self, size: int, dtype: torch.dtype) -> Tensor:
+        """Memory for a value of packed rows, and behind it a row of zeros."""
+        (memory,) = kept(len(self.places) + 1, [size], dtype)
+        memory[-1] = 0
+        return memory
+
+    def gathered(self, value: Tensor) -> Tensor:
+        """The packed rows of a value (time * batch, size)."""
+        if torch.is_grad_enabled():
+            return value.index_select(0, self.places)
+        (memory,) = kept(len(self.places), [value.shape[1]], value.dtype)
+        return torch.index_select(value, 0, self.places, out=memory)
+
+    def spread(self, value: Tensor) -> Tensor:
+        """A value of packed rows, (time * batch, size) again: zero where no step is taken.
+
+        Nothing is copied before if it has room for one more row, as :meth:`room` gives it.
+        """
+        if len(value) == len(self.places):
+            value = torch.cat([value, value.new_zeros(1, value.shape[1])])
+        return value.index_select(0, self.holders)
 
 
 def pack(used: Tensor, *, reverse: bool) -> Packed:
@@ -41,14 +67,18 @@ def pack(used: Tensor, *, reverse: bool) -> Packed:
         The packed sequences.
     """
     steps, rows = used.shape
-    counts = used.sum(0)
-    order = counts.argsort(descending=True, stable=True)
-    in_order = used.flip(0) if reverse else used
-    time, sequence = in_order[:, order].nonzero(as_tuple=True)
-    rank = (in_order[:, order].cumsum(0) - 1)[time, sequence]
-    longest = int(counts.max()) if rows else 0
-    taking = (counts.unsqueeze(0) > torch.arange(longest, device=used.device).unsqueeze(1)).sum(1)
-    starts = torch.cat([taking.new_zeros(1), taking.cumsum(0)])
-    places = torch.empty_like(time)
+    taken = used.numpy()[::-1] if reverse else used.numpy()
+    counts = taken.sum(0)
+    order = np.argsort(-counts, kind="stable")
+    lengths = counts[order]
+    sequence, time = taken.T[order].nonzero()
+    rank = np.arange(len(time)) - np.repeat(lengths.cumsum() - lengths, lengths)  # which step of its sequence
+    taking = np.searchsorted(-lengths, -np.arange(lengths[0]))  # sequences with more than k steps
+    starts = np.concatenate([[0], taking.cumsum()])
+    places = np.empty_like(time)
     places[starts[rank] + sequence] = (steps - 1 - time if reverse else time) * rows + order[sequence]
-    return Packed(Span(longest, rows, starts=starts, lengths=counts[order]), places, order, order.argsort())
+    holders = np.full(steps * rows, len(places))
+    holders[places] = np.arange(len(places))
+    found = map(torch.from_numpy, (places, holders, order, np.argsort(order)))
+    span = Span(int(lengths[0]), rows, starts=torch.from_numpy(starts), lengths=torch.from_numpy(lengths))
+    return Packed(span, *found)

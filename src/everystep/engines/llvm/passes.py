@@ -82,7 +82,7 @@ class Passes:
             program: ``inference`` or ``training``.
             span: The steps.
             given: What they are given.
-            into: Memory for outputs, where the caller has it.
+            into: Memory for what is given out, by output.
 
         Returns:
             Everything that was stored for every step, by output; and the last state, by part.
@@ -90,7 +90,14 @@ class Passes:
         run = Forward(program, span, given, into)
         return run.stored, {part: run.last(part) for part in self.parts}
 
-    def back(self, span: Span, given: Given, stored: Mapping[str, Tensor], gradients: Gradients) -> Tensors:
+    def back(
+        self,
+        span: Span,
+        given: Given,
+        stored: Mapping[str, Tensor],
+        gradients: Gradients,
+        into: Mapping[str, Tensor] | None = None,
+    ) -> Tensors:
         """Run the backward program.
 
         Args:
@@ -98,8 +105,10 @@ class Passes:
             given: What the training pass was given.
             stored: What it stored.
             gradients: Of what it gave.
+            into: Memory for gradients of what has a value for every step, where the caller has it.
 
         Returns:
             Gradients by leaf (``state:PART``, ``row:NAME``, ``x:STREAM`` ...) and by parameter (``root:NAME``).
         """
-        return Backward(self.backward, span, given, Left(stored, self.training.plan.sequences), gradients).found()
+        left = Left(stored, self.training.plan.sequences)
+        return Backward(self.backward, span, given, left, gradients, into).found()

@@ -94,13 +94,15 @@ class _Launch:
             if quick is not None:  # as later calls will: what is saved for the way back is the same for all
                 return quick
         tensors = tuple(value for group in given for value in group.values())
-        outputs, last = launch(Call(passes, span, *names, OPERATIONS[self.job.recompute]), tensors)
+        outputs, last = launch(Call(passes, span, *names, OPERATIONS[self.job.recompute], self.packed), tensors)
         record = {name: self._output(f"record:{name}", outputs) for name in self.recorded}
         return Answer(self._output("y", outputs), self._last(last), record)
 
     def _quickly(self) -> Answer | None:
         job, step = self.job, self.job.step
         if self.recorded or job.used is not None or job.resets is not None or job.forced or job.recompute:
+            return None
+        if step.context is not None:
             return None
         found = quickly(step.cell, job.x, step.assemble(job.state), job.reverse)
         return None if found is None else Answer(found[0], tuple(found[1]), {})
@@ -127,36 +129,28 @@ class _Launch:
         return {name: self._flat(value) for name, value in found.items()}
 
     def _flat(self, value: Tensor) -> Tensor:
-        value = self._number(value.reshape(self.steps * self.rows, prod(value.shape[2:])))
-        return value.contiguous() if self.packed is None else value.index_select(0, self.packed.places)
+        return self._number(value.reshape(self.steps * self.rows, prod(value.shape[2:]))).contiguous()
 
     def _named(self, parts: Parts) -> Tensors:
-        return {name: self._sorted(part) for name, part in zip(self.job.step.part_names, parts, strict=True)}
+        return {name: self._of_row(part) for name, part in zip(self.job.step.part_names, parts, strict=True)}
 
-    def _sorted(self, part: Tensor) -> Tensor:
-        part = self._number(part.reshape(self.rows, prod(part.shape[1:])))
-        return part.contiguous() if self.packed is None else part.index_select(0, self.packed.order)
+    def _of_row(self, part: Tensor) -> Tensor:
+        return self._number(part.reshape(self.rows, prod(part.shape[1:]))).contiguous()
 
     def _number(self, value: Tensor) -> Tensor:
         return value.to(self.lowered.dtype) if value.is_floating_point() else value
 
     def _of_rows(self) -> Tensors:
-        found = {name: self._sorted(value) for name, value in self.found.context.items()}
+        found = {name: self._of_row(value) for name, value in self.found.context.items()}
         if self.job.resets is not None:
             found |= {f"initial {name}": part for name, part in self._named(self.job.initial).items()}
         return found
 
     def _output(self, name: str, outputs: Tensors) -> Tensor:
-        value = outputs[name]
-        if self.packed is not None:
-            zeros = value.new_zeros(self.steps * self.rows, value.shape[1])
-            value = zeros.index_copy(0, self.packed.places, value)
-        value = value.view(self.steps, self.rows, *self.lowered.shape(name))
+        value = outputs[name].view(self.steps, self.rows, *self.lowered.shape(name))
         return value != 0 if self.lowered.truth(name) else value
 
     def _last(self, last: Tensors) -> Parts:
-        if self.packed is not None:
-            last = {name: part.index_select(0, self.packed.back) for name, part in last.items()}
         pairs = zip(self.job.step.part_names, self.job.state, strict=True)
         return tuple(last[name].view(part.shape) for name, part in pairs)
 

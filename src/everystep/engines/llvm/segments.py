@@ -16,7 +16,6 @@ from torch import Tensor
 from everystep.engines.llvm.autograd import Call, differentiably, must_differentiate, save, saved
 from everystep.engines.llvm.backward import Gradients
 from everystep.engines.llvm.forward import Given, Tensors
-from everystep.engines.llvm.memory import room
 from everystep.engines.llvm.programs import Span
 
 
@@ -69,17 +68,14 @@ class Segmented(torch.autograd.Function):
     def forward(ctx: Any, call: Call, *tensors: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
         """Run forward, and keep the state that enters each segment."""
         passes, given = call.passes, call.given(tensors)
-        state, starts = given.state, []
-        outputs = {
-            name: room(call.span.taken, passes.graph.outputs[name].size, dtype=passes.dtype) for name in passes.outputs
-        }
+        state, outputs, starts = given.state, call.memory(), []
         for segment in segments(call.span):
             starts += state.values()
             into = segment.of(outputs)
             _, last = passes.forward(passes.inference, segment.span, segment.given(given, state), into)
             state = {name: segment.ahead_of(last[name], part) for name, part in state.items()}
         save(ctx, call, tensors, starts)
-        return (*outputs.values(), *state.values())
+        return call.results(outputs, state)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]

@@ -53,6 +53,18 @@ def test_going_back_twice_gives_the_same(cell, x):
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
+def test_the_gradient_of_the_last_state_may_lie_in_any_way(cell, x):
+    x = x.requires_grad_()
+    dense = torch.rand(ROWS, 6, dtype=torch.float64)
+    scattered = torch.repeat_interleave(dense, 2, dim=-1)[..., ::2]
+
+    def run(seed):
+        last = es.unroll(cell, x, engine="llvm").state
+        return dict(zip(("x",), torch.autograd.grad([last.h, last.c], [x], [seed, seed]), strict=True))
+
+    check_same(run(scattered), run(dense), 0)
+
+
 @pytest.mark.filterwarnings("ignore::everystep.errors.FallbackWarning")  # second derivatives are slower
 def test_gradients_to_be_differentiated_again_count_a_carried_state_once(cell, x):
     def run(engine):

@@ -275,4 +275,5 @@ def _begin(address: int, gradient: Tensor | None, size: int) -> None:
     if gradient is None:
         memset(address, 0, size)
     else:
-        memmove(address, gradient.contiguous().data_ptr(), size)
+        dense = gradient.contiguous()  # held until it has been read
+        memmove(address, dense.data_ptr(), size)

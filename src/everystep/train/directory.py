@@ -14,6 +14,7 @@ RUN_FILE = "run.json"
 RUN_KIND = "everystep run"
 CONFIG_FILE = "config.json"
 LOCK_FILE = "run.lock"
+EXTRA_ENDINGS = (".vocabulary.json", ".sentencepiece")  # of further files that a model may have
 MADE_HERE = ("checkpoint.safetensors", "log.jsonl", "model.safetensors", CONFIG_FILE, "metrics.json", "report.html")
 
 
@@ -43,8 +44,10 @@ def check_ours(who: str, directory: Path) -> None:
     if CONFIG_FILE in names and _is_model(directory / CONFIG_FILE):
         return
     left = {LOCK_FILE, *(name + PART for name in (RUN_FILE, *MADE_HERE))}  # by a process that was killed while writing
+    left |= {name for name in names if name.endswith(tuple(ending + PART for ending in EXTRA_ENDINGS))}
     if CONFIG_FILE + PART in names:
         left |= set(MADE_HERE) - {CONFIG_FILE}
+        left |= {name for name in names if name.endswith(EXTRA_ENDINGS)}
     foreign = [name for name in names if name not in left]
     if foreign:
         more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""

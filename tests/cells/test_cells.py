@@ -9,12 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import everystep as es
-from agreement import check_same, outcome, random_state, weights_like
+from agreement import REPRESENTATIVE, check_same, outcome, random_state, weights_like
 from everystep.cells import CELLS
 
 CELL_NAMES = st.sampled_from(sorted(CELLS))
 SEEDS = st.integers(0, 2**16)
 QUICK = settings(max_examples=25, deadline=None)
+# Every cell by its own step; compiling every one again for each kind of call would take minutes.
+ENGINES = [*((name, "reference") for name in sorted(CELLS)), *((name, "llvm") for name in REPRESENTATIVE)]
 
 
 @pytest.fixture(params=sorted(CELLS))
@@ -31,9 +33,10 @@ def some(*shape):
     return torch.randn(*shape, dtype=torch.float64)
 
 
-def unrolled_as_function(cell, **arguments):
+def unrolled_as_function(cell, steps, **arguments):
     """Give (function, inputs) such that function(*inputs) is everything that an unroll computes."""
-    x, state = some(3, 2, 3).requires_grad_(), [part.requires_grad_() for part in random_state(cell, 2)]
+    x = some(steps, 2, cell.input_size).requires_grad_()
+    state = [part.requires_grad_() for part in random_state(cell, 2)]
     names = [name for name, _ in cell.named_parameters()]
 
     def function(x, *values):
@@ -46,13 +49,14 @@ def unrolled_as_function(cell, **arguments):
 
 
 def test_gradients_agree_with_finite_differences(cell):
-    function, inputs = unrolled_as_function(cell, lengths=[3, 2])
+    function, inputs = unrolled_as_function(cell, 3, lengths=[3, 2])
     assert torch.autograd.gradcheck(function, inputs)
 
 
 @pytest.mark.filterwarnings("ignore::everystep.errors.FallbackWarning")  # the plain loop differentiates gradients
-def test_second_derivatives_agree_with_finite_differences(cell):
-    function, inputs = unrolled_as_function(cell)
+@pytest.mark.parametrize("name", sorted(CELLS))
+def test_second_derivatives_agree_with_finite_differences(name):
+    function, inputs = unrolled_as_function(make(name, inputs=2, hidden=3), 2)
     assert torch.autograd.gradgradcheck(function, inputs)
 
 
@@ -171,35 +175,42 @@ def test_no_features_are_an_autonomous_system():
         check_same({"y": out.y[t]}, {"y": s})
 
 
-def test_a_cell_survives_copying_pickling_and_its_state_dict(cell):
-    x = some(4, 2, 3)
-    expected = es.unroll(cell, x).y
+@pytest.mark.parametrize(("name", "engine"), ENGINES)
+def test_a_cell_survives_copying_pickling_and_its_state_dict(name, engine):
+    cell, x = make(name), some(4, 2, 3)
+    expected = es.unroll(cell, x, engine=engine).y
     for other in (copy.deepcopy(cell), pickle.loads(pickle.dumps(cell))):
-        assert torch.equal(es.unroll(other, x).y, expected)
+        assert torch.equal(es.unroll(other, x, engine=engine).y, expected)
     fresh = copy.deepcopy(cell)
     torch.nn.init.ones_(next(fresh.parameters()))
     fresh.load_state_dict(cell.state_dict())
-    assert torch.equal(es.unroll(fresh, x).y, expected)
+    assert torch.equal(es.unroll(fresh, x, engine=engine).y, expected)
 
 
-def test_recording_changes_nothing(cell):
-    x, state = some(6, 3, 3), random_state(cell, 3)
-    silent, recorded = es.unroll(cell, x, state), es.unroll(cell, x, state, record="all")
+@pytest.mark.parametrize(("name", "engine"), ENGINES)
+def test_recording_changes_nothing(name, engine):
+    cell, x = make(name), some(6, 3, 3)
+    state = random_state(cell, 3)
+    silent = es.unroll(cell, x, state, engine=engine)
+    recorded = es.unroll(cell, x, state, record="all", engine=engine)
     assert torch.equal(silent.y, recorded.y)
     assert silent.record == {}
 
 
-def test_what_is_recorded_is_differentiable(cell):
+@pytest.mark.parametrize(("name", "engine"), ENGINES)
+def test_what_is_recorded_is_differentiable(name, engine):
     x = some(4, 2, 3).requires_grad_()
-    for name, values in es.unroll(cell, x, record="all").record.items():
+    for recorded, values in es.unroll(make(name), x, record="all", engine=engine).record.items():
         (gradient,) = torch.autograd.grad((values * weights_like(values)).sum(), x, retain_graph=True)
-        assert gradient.any(), name
+        assert gradient.any(), recorded
 
 
-def test_float32_agrees_with_float64(cell):
-    x, state = some(20, 4, 3), random_state(cell, 4)
-    expected = outcome(cell, x, state)
-    got = outcome(cell.float(), x.float(), type(state)(*(part.float() for part in state)))
+@pytest.mark.parametrize(("name", "engine"), ENGINES)
+def test_float32_agrees_with_float64(name, engine):
+    cell, x = make(name), some(20, 4, 3)
+    state = random_state(cell, 4)
+    expected = outcome(cell, x, state, engine=engine)
+    got = outcome(cell.float(), x.float(), type(state)(*(part.float() for part in state)), engine=engine)
     # float32 rounds to 6e-8; some twenty steps of products over few features stay within a hundred roundings
     check_same({name: value.double() for name, value in got.items()}, expected, tolerance=1e-5)
 

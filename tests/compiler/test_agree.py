@@ -150,8 +150,8 @@ def test_a_step_that_insists_on_float32_is_held_in_float32():
 def test_every_cell_of_the_library_passes(name):
     cell = CELLS[name](3, 4)
     state = cell.initial_state(1, torch.zeros(()))
-    stepper = Stepper(cell, state)
-    asked = Asked(dict.fromkeys(stepper.part_names, (4,)), {"x": ((3,), torch.float32)}, {}, torch.float32)
+    parts = {part: (size,) for part, size in cell.part_sizes.items()}
+    asked = Asked(parts, {"x": ((3,), torch.float32)}, {}, torch.float32)
 
     def call_of(step):
         stepper = Stepper(step, state)

@@ -44,7 +44,8 @@ def test_every_registered_cell_unrolls_to_one_node_a_row_and_edges_between_neigh
     cell = CELLS[name](2, 3)
     drawing = es.draw(cell, T=4, x=torch.randn(4, 2, generator=torch.Generator().manual_seed(0)))
     nodes = {node.name: node for node in drawing.graph.nodes}
-    assert len(nodes) == len(drawing.graph.nodes) == 1 + 4 * 3
+    rows = {node.row for node in drawing.graph.nodes}
+    assert len(nodes) == len(drawing.graph.nodes) == 1 + 4 * len(rows)
     assert len(drawing.graph.edges) == 4 * len(connections(drawing, 2))
     for edge in drawing.graph.edges:
         assert nodes[edge.target].t - nodes[edge.source].t in {0, 1}

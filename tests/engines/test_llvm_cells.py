@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import everystep as es
-from agreement import check_same, gradients, outcome, random_state
+from agreement import REPRESENTATIVE, check_same, gradients, outcome, random_state
 from cells.wrong import WRONG_CELLS
 from everystep.cells import CELLS
 
@@ -78,14 +78,20 @@ def check(name, asked, dtype, **sizes):
         check_same(outcome(cell, x, state, engine="llvm", **arguments), expected, TOLERANCE[dtype])
 
 
-@pytest.mark.parametrize("asked", ASKED)
-@pytest.mark.parametrize("name", sorted(CELLS))
+def of_every_cell(*asked, more):
+    """What is asked of every cell, and what more of the representative ones."""
+    return [*((n, a) for n in sorted(CELLS) for a in asked), *((n, a) for n in REPRESENTATIVE for a in more)]
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    of_every_cell("plain", "all by segments", more=[a for a in ASKED if a not in {"plain", "all by segments"}]),
+)
 def test_compiled_code_agrees_with_the_plain_loop(name, asked):
     check(name, asked, torch.float64)
 
 
-@pytest.mark.parametrize("asked", ["plain", "mask reversed"])
-@pytest.mark.parametrize("name", sorted(CELLS))
+@pytest.mark.parametrize(("name", "asked"), of_every_cell("plain", more=["mask reversed"]))
 def test_compiled_code_agrees_with_the_plain_loop_in_float32(name, asked):
     check(name, asked, torch.float32)
 

@@ -5,7 +5,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from everystep.cells import CELLS
+from agreement import REPRESENTATIVE
 from everystep.errors import ArgumentError, DataError, ModelFileError, NotFittedError, UnknownNameError
 from everystep.forecast import Forecaster
 from made_series import DAYS, frame, panel, quick, values, with_promotion
@@ -265,7 +265,7 @@ def test_a_short_series_is_forecast_beside_long_ones() -> None:
     assert np.isfinite(numbers(forecast)).all()
 
 
-@pytest.mark.parametrize("cell", sorted(CELLS))
-def test_every_registered_cell_forecasts(cell: str) -> None:
+@pytest.mark.parametrize("cell", REPRESENTATIVE)
+def test_a_cell_of_every_kind_forecasts(cell: str) -> None:
     forecast = quick(cell=cell, epochs=1).fit(frame(count=90)).predict()
     assert np.isfinite(numbers(forecast)).all()

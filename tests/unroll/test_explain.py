@@ -13,6 +13,9 @@ from torch import Tensor, nn
 from compiler.layernorm_lstm import LayerNormLSTM
 from everystep.cell import Cell
 from everystep.cells import CELLS, LSTM, LinearSystem
+from everystep.compiler.naming import gradient_name
+from everystep.engines.llvm import explaining
+from everystep.engines.llvm.finding import find
 from everystep.engines.llvm.programs import Program
 from everystep.errors import ArgumentError, EngineError, FallbackWarning, UnknownNameError
 from everystep.unroll import explain, unroll, use_engine
@@ -23,7 +26,9 @@ TOLERANCE = {"rtol": 0, "atol": 1e-10}
 
 FUNCTIONS = {
     "sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu, "rsqrt": torch.rsqrt, "sum": torch.sum,
-    "number": Tensor.double, "where": torch.where, "sign": torch.sign,
+    "number": Tensor.double, "where": torch.where, "sign": torch.sign, "abs": torch.abs, "exp": torch.exp,
+    "log1p": torch.log1p, "maximum": torch.maximum, "minimum": lambda a, b: torch.clamp(a, max=b),
+    "cat": lambda *parts: torch.cat(parts),
 }  # fmt: skip
 
 
@@ -42,7 +47,7 @@ def plain(piece):
 
 
 def python(text):
-    return text.replace("'", "_after")
+    return text.replace("'", "_after").replace("prepared.", "prepared_")
 
 
 def execute(loop, values):
@@ -60,54 +65,66 @@ def example(cell):
     return torch.randn(1, cell.input_size, generator=generator, dtype=torch.float64), type(state)(*parts)
 
 
-def environment(cell, x, state):
+def explained(cell, monkeypatch):
+    """What is explained, and the parameters with what is prepared from them."""
+    found = []
+    monkeypatch.setattr(explaining, "find", lambda job: found.append(find(job)) or found[-1])
+    return explain(cell), found[-1].roots
+
+
+def environment(cell, roots, x, state):
     names = {name: value.detach()[0] for name, value in state._asdict().items()}
-    return {**dict(cell.named_children()), **dict(cell.named_parameters(recurse=False)), **names, "x": x[0]}
+    prepared = {python(name): value for name, value in roots.items() if name.startswith("prepared.")}
+    own = {**dict(cell.named_children()), **dict(cell.named_parameters(recurse=False))}
+    return {**own, **prepared, **names, "x": x[0]}
 
 
 @pytest.mark.parametrize(("name", "input_size"), [*((name, 3) for name in MAKERS), ("lstm", 131), ("gru", 131)])
-def test_the_formulas_compute_the_step(name, input_size):
+def test_the_formulas_compute_the_step(name, input_size, monkeypatch):
     cell = MAKERS[name](input_size, 5).double()
     x, state = example(cell)
-    found = explain(cell)
+    found, roots = explained(cell, monkeypatch)
     after, y = cell.step(state, x)
     for loop in (found.step, found.loops["inference"], found.loops["training"]):
-        values = execute(loop, environment(cell, x, state))
+        values = execute(loop, environment(cell, roots, x, state))
         torch.testing.assert_close(values["y"], y[0].detach(), **TOLERANCE)
         for part, value in after._asdict().items():
             torch.testing.assert_close(values[f"{part}_after"], value[0].detach(), **TOLERANCE)
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_the_formulas_of_the_backward_loop_compute_the_gradients(name):
+def test_the_formulas_of_the_backward_loop_compute_the_gradients(name, monkeypatch):
     cell = MAKERS[name](3, 5).double()
     x, state = example(cell)
-    found = explain(cell)
+    found, roots = explained(cell, monkeypatch)
     after, y = cell.step(state, x)
     later = [torch.randn_like(part) for part in after]
     of_y = torch.randn_like(y)
-    values = execute(found.loops["training"], environment(cell, x, state))
-    values |= environment(cell, x, state)  # where a part is called y, which is put out as well
-    own = {f"d{part}_later": g[0] for part, g in zip(after._fields, later, strict=True)}
+    values = execute(found.loops["training"], environment(cell, roots, x, state))
+    values |= environment(cell, roots, x, state)  # where a part is called y, which is put out as well
+    own = {f"{gradient_name(part)}_later": g[0] for part, g in zip(after._fields, later, strict=True)}
     out = "dy_out" if "y" in after._fields else "dy"
     values = execute(found.loops["backward"].partition("weight gradients")[0], values | own | {out: of_y[0]})
     parameters = dict(cell.named_parameters())
     right = torch.autograd.grad([*after, y], [*state, *parameters.values()], [*later, of_y])
     for part, gradient in zip(after._fields, right, strict=False):
-        torch.testing.assert_close(values[f"d{part}"], gradient[0], **TOLERANCE)
-    sums = weight_gradients(found, values, parameters)
-    for parameter, gradient in zip(parameters, right[len(state) :], strict=True):
-        torch.testing.assert_close(sums[parameter], gradient, **TOLERANCE)
+        torch.testing.assert_close(values[gradient_name(part)], gradient[0], **TOLERANCE)
+    sums = weight_gradients(found, values, roots)
+    whole = torch.autograd.grad(list(roots.values()), list(parameters.values()), [sums[name] for name in roots])
+    for got, gradient in zip(whole, right[len(state) :], strict=True):
+        torch.testing.assert_close(got, gradient, **TOLERANCE)
 
 
-def weight_gradients(found, values, parameters):
+def weight_gradients(found, values, roots):
     """Add up what is said of weight gradients, for the one row that there is."""
-    sums = {name: torch.zeros_like(value) for name, value in parameters.items()}
+    sums = {name: torch.zeros_like(value) for name, value in roots.items()}
     for line in found.deferred:
         target, gradient = re.fullmatch(r"d(.*?) \+= (?:sum of )?(.*)", line).groups()
         name, block = re.fullmatch(r"([\w.]+?)(\[.*\])?(?:\.T)?", target).groups()
         value, _, pieces = gradient.rpartition(".T @ ")
-        joined = torch.cat([values[python(plain(piece))] for piece in re.findall(r"[\w']+(?:\[\d+:\d+\])?", pieces)])
+        joined = torch.cat(
+            [torch.atleast_1d(values[python(plain(piece))]) for piece in re.findall(r"[\w']+(?:\[\d+:\d+\])?", pieces)]
+        )
         product = torch.outer(joined, values[python(plain(value))]) if value else joined
         eval(f"total{block or '[:]'}", {"total": sums[name]}).add_(product)
     return sums

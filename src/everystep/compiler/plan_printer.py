@@ -10,6 +10,7 @@ from everystep.compiler.formulas import Formulas, look
 from everystep.compiler.ir import Graph, Leaf, Node
 from everystep.compiler.naming import Names, enters, gradient_name, part_name, with_spare_names
 from everystep.compiler.plan import Place, Plan, Reduction, Spot, Store, Sweep
+from everystep.compiler.planner import SPACES
 from everystep.compiler.simplify import share
 
 _WHERE_AT = 68  # column of the user's file and line
@@ -197,7 +198,7 @@ def _computed(sweep: Sweep) -> list[Node]:
 def _is_place(leaf: Leaf, place: Place) -> bool:
     """Whether a leaf is found at a place that has a row for every row of every step."""
     if leaf.kind in {"after", "before"}:
-        return place.name == f"state:{leaf.name}"
+        return place.name == f"state:{leaf.name}" and place.space == SPACES[leaf.kind]
     return leaf.kind != "state" and place.name == f"{leaf.kind}:{leaf.name}"
 
 

@@ -1,0 +1,1 @@
+"""The gallery of cells beside the packages that have them too."""

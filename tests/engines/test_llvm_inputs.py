@@ -172,6 +172,24 @@ def choose(state, x):
     return State(torch.where(x.chosen, state.h, x.value)), torch.where(x.chosen[:, 1:2], state.h, 0) + x.value
 
 
+class Before(es.Cell[State]):
+    """A wide output of the state as it entered, whose slope is found again from that state on the way back."""
+
+    State = State
+
+    def __init__(self):
+        super().__init__(3, 40, h=5)
+        self.V = nn.Parameter(some(40, 5))
+
+    def step(self, state, x):
+        return State(torch.tanh(nn.functional.pad(x, (0, 2)) - state.h)), abs(-state.h) @ self.V.T
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_a_wide_output_of_the_state_before(steps):
+    check(Before().double(), some(steps, 2, 3), State(some(2, 5)))
+
+
 def test_truths_of_several_features():
     check(choose, Streams(some(4, 2, 3) > 0, some(4, 2, 3)), State(some(2, 3)))
 

@@ -7,13 +7,11 @@ from collections.abc import Iterable, Mapping
 from everystep.compiler.deferred import Deferred, apart, chains, join
 from everystep.compiler.ir import Graph, Leaf, Node
 from everystep.compiler.plan import Place, Plan, Reduction, Spot, Store, Sweep
+from everystep.compiler.plan_checker import FLAT, check_plan
 from everystep.compiler.regions import Regions, divide
 from everystep.compiler.sweeps import Sweeps, pieces
 
 WIDEST_FUSED = 32  # features of x up to which its products are taken step by step; one row alone gains from few
-
-
-FLAT = {"time", "chunk"}  # spaces with a row for every row of the batch at every step
 
 
 def plan(
@@ -36,7 +34,9 @@ def plan(
     Returns:
         The plan.
     """
-    return _Planner(divide(graph, widest_fused), sequences, list(deferred)).plan()
+    made = _Planner(divide(graph, widest_fused), sequences, list(deferred)).plan()
+    check_plan(made)
+    return made
 
 
 class _Planner:

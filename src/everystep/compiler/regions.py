@@ -8,6 +8,9 @@ from everystep.compiler import ir
 from everystep.compiler.ir import Graph, Node
 from everystep.compiler.simplify import depends_on, rewritten, share
 
+# Leaves that are found at a step, not at a row of a chunk: the state one step back lies elsewhere for a first step.
+_STEP_BY_STEP = ("state", "row", "before")
+
 
 class Regions(NamedTuple):
     """A graph whose products of x stand on their own, and where each of its nodes belongs."""
@@ -29,7 +32,7 @@ def divide(graph: Graph, widest_fused: int) -> Regions:
     """
     graph = share(rewritten(graph, _Hoister(graph, widest_fused)))
     nodes = graph.nodes()
-    carried = depends_on(nodes, "state", "row")
+    carried = depends_on(nodes, *_STEP_BY_STEP)
     before = _hoisted(nodes, carried, widest_fused)
     fed = set(ir.sorted_nodes(node for name, node in graph.outputs.items() if name.startswith(("state:", "row:"))))
     after: set[Node] = set()
@@ -45,7 +48,7 @@ class _Hoister:
 
     def __init__(self, graph: Graph, widest_fused: int) -> None:
         self.widest_fused = widest_fused
-        self.carried = depends_on(graph.nodes(), "state", "row")
+        self.carried = depends_on(graph.nodes(), *_STEP_BY_STEP)
 
     def __call__(self, node: Node) -> Node:
         if any(i in self.carried for i in node.inputs):

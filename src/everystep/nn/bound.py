@@ -44,7 +44,8 @@ class Bound(Cell[Any]):
         """Copy the weights as numbers: those that were computed have no copy otherwise."""
         copy = Cell.__new__(type(self))
         memo[id(self)] = copy
-        copy.__dict__ = {**self.__dict__, "_parameters": {k: _copied(v) for k, v in self._parameters.items()}}
+        held = {name: dict(value) if isinstance(value, dict) else value for name, value in vars(self).items()}
+        copy.__dict__ = held | {"_parameters": {name: _copied(value) for name, value in self._parameters.items()}}
         return copy
 
 
@@ -82,17 +83,21 @@ class LSTMP(Bound, cells.LSTMP):
 class GRU(Bound, cells.GRU):
     """A GRU with two biases; the second one's last third lies inside the reset."""
 
+    gates: Tensor  # (3 hidden,): 1 for reset and update, 0 for the candidate
+
     def __init__(self, weights: Weights, hidden_size: int) -> None:
         super().__init__(weights, hidden_size, h=hidden_size)
         self.reset = "after"
+        if self.bias_hh is not None:
+            ones = self.bias_hh.new_ones(2 * hidden_size)
+            self._buffers["gates"] = torch.cat([ones, ones.new_zeros(hidden_size)])
 
     @property
     def b(self) -> Tensor | None:
         """``bias_ih + bias_hh`` for reset and update, ``bias_ih`` for the candidate."""
         if self.bias_ih is None or self.bias_hh is None:
             return None
-        gates = 2 * self.output_size
-        return torch.cat([self.bias_ih[:gates] + self.bias_hh[:gates], self.bias_ih[gates:]])
+        return torch.addcmul(self.bias_ih, self.bias_hh, self.gates)
 
     @property
     def d(self) -> Tensor | None:

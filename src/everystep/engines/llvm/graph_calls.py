@@ -1,7 +1,7 @@
 """Calls of compiled code as a graph of ``torch.compile`` makes them: tensors and numbers in, tensors out.
 
-A graph can't hold a step. It holds the key of one here, which is made of what the compiled code does: a graph that torch
-has stored on disk means the same in every process.
+A graph can't hold a step. It holds the key of one here, which is made of what the compiled code does: so a graph that
+torch has stored on disk means the same in every process.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import torch
 from torch import Tensor
 
 from everystep.compiler.ir import Leaf
+from everystep.engines.llvm.arenas import kept
 from everystep.engines.llvm.autograd import Call, Whole
-from everystep.engines.llvm.forward import Tensors
+from everystep.engines.llvm.forward import Given, Tensors
 from everystep.engines.llvm.lowered import Lowered
+from everystep.engines.llvm.memory import Layout, laid_out_as
 from everystep.engines.llvm.packed import Packed, pack
 from everystep.engines.llvm.passes import Passes
 from everystep.engines.llvm.program import described
@@ -77,6 +79,7 @@ class GraphCall:
 
     asked: Asked
     passes: Passes
+    layouts: tuple[Layout, ...]  # of parameters, as compiled code takes them for granted
 
     @cached_property
     def training(self) -> bool:
@@ -101,27 +104,26 @@ class GraphCall:
         """What comes out besides results for the pass back: what is packed is no result."""
         return {name: size for name, size in self.stored.items() if packed or name not in self.passes.outputs}
 
-    def empty(self, like: Tensor, steps: int, rows: int, *, packed: bool) -> list[Tensor]:
-        """Memory in the shape of all that comes out."""
+    def empty(self, steps: int, rows: int, *, packed: bool, device: torch.device) -> list[Tensor]:
+        """Memory in the shape of all that comes out: results, and in one piece what is kept."""
         sizes = self.passes.graph.outputs
-        taken = steps * rows
-        made = [(rows if name.startswith("state:") else taken, sizes[name].size) for name in self.results]
-        made += [(taken, size) for size in self.kept(packed=packed).values()]
-        return [torch.empty(shape, dtype=self.passes.dtype, device=like.device) for shape in made]
+        rows_of = {name: rows if name.startswith("state:") else steps * rows for name in self.results}
+        shapes: list[tuple[int, ...]] = [(rows_of[name], sizes[name].size) for name in self.results]
+        if self.stored:
+            shapes.append((steps * rows * sum(self.kept(packed=packed).values()),))
+        return [torch.empty(shape, dtype=self.passes.dtype, device=device) for shape in shapes]
 
     def forward(self, tensors: Sequence[Tensor], used: Tensor | None, steps: int, rows: int) -> list[Tensor]:
-        """Go through time: results, then what is kept."""
+        """Go through time: results, and in one piece what is kept."""
         if used is not None and not used.any():
             return self._standstill(tensors, steps, rows)
         call = self._call(used, steps, rows)
-        given = call.given(tensors)
-        passes, keeps = self.passes, bool(self.stored)
-        memory = self._memory(call) if keeps and call.packed else {}
-        into = {name: value[: call.span.taken] for name, value in memory.items()}
-        stored, last = passes.forward(passes.training if keeps else passes.inference, call.span, given, into)
-        last = {n: part.clone() if part is given.state[n] else part for n, part in last.items()}
-        kept = [memory.get(name, stored[name]) for name in self.kept(packed=call.packed is not None)]
-        return [*call.results(stored, last), *kept]
+        given, passes = call.given(self._laid_out(tensors)), self.passes
+        if not self.stored:
+            return self._results(call, given, passes.forward(passes.inference, call.span, given))
+        memory = self._memory(call, steps * rows)
+        found = passes.forward(passes.training, call.span, given, self._cut(memory, call, steps * rows))
+        return [*self._results(call, given, found), memory]
 
     def backward(
         self,
@@ -132,48 +134,76 @@ class GraphCall:
         stored: Sequence[Tensor],
         gradients: Sequence[Tensor | None],
     ) -> list[Tensor]:
-        """Go back through time: from the gradients of results to those that are wanted."""
-        empty = self.empty(tensors[0], steps, rows, packed=used is not None) if None in gradients else []
+        """Go back through time: from the gradients of results to those that are wanted.
+
+        Args:
+            tensors: What was given.
+            used: What was used.
+            steps: How many.
+            rows: Of the batch.
+            stored: Outputs that are stored as they are, and in one piece what was kept.
+            gradients: Of the results; None for zeros.
+
+        Returns:
+            The gradients of all given tensors for which they are wanted.
+        """
+        empty = self.empty(steps, rows, packed=used is not None, device=tensors[0].device)
         dense = [torch.zeros_like(empty[n]) if g is None else g for n, g in enumerate(gradients)]
         if used is not None and not used.any():
             return self._unmoved(tensors, dense)
         call = self._call(used, steps, rows)
-        marked = [value.detach().requires_grad_(yes) for value, yes in zip(tensors, self.asked.wanted, strict=True)]
-        if self.asked.recompute:
-            found = _again(call, marked, dense)
-        else:
-            named = dict(zip(self.saved(packed=call.packed is not None), stored, strict=True))
-            left = {name: value[: call.span.taken] for name, value in named.items()}
+        laid = zip(self._laid_out(tensors), self.asked.wanted, strict=True)
+        marked = [value.detach().requires_grad_(yes) for value, yes in laid]
+        if self.stored:
+            *outputs, memory = stored
+            left = self._cut(memory, call, steps * rows) | dict(zip(self.passes.outputs, outputs, strict=False))
             backward = self.passes.back(call.span, call.given(marked), left, call.gradients_of(dense))
             found = call.in_order(backward, marked)
+        else:
+            found = _again(call, marked, dense)
         pairs = zip(found, tensors, self.asked.wanted, strict=True)
         return [_own(g, value) for g, value, yes in pairs if yes]
 
-    def saved(self, *, packed: bool) -> tuple[str, ...]:
-        """The names of what the pass back is given."""
-        kept = tuple(self.kept(packed=packed))
-        return kept if packed or not self.stored else (*self.passes.outputs, *kept)
+    def saved(self, outputs: Sequence[Tensor], *, packed: bool) -> list[Tensor]:
+        """Of all that comes out, what the pass back needs."""
+        if not self.stored:
+            return []
+        return [outputs[-1]] if packed else [*outputs[: len(self.passes.outputs)], outputs[-1]]
+
+    def _results(self, call: Call, given: Given, found: tuple[Tensors, Tensors]) -> list[Tensor]:
+        stored, last = found
+        last = {name: part.clone() if part is given.state[name] else part for name, part in last.items()}
+        return list(call.results(stored, last))
+
+    def _memory(self, call: Call, taken: int) -> Tensor:
+        if call.packed is not None:  # what is left over has to be the same each time
+            return torch.zeros(taken * sum(self.stored.values()), dtype=self.passes.dtype)
+        (memory,) = kept(1, [taken * sum(self.kept(packed=False).values())], self.passes.dtype)
+        return memory.view(-1)
+
+    def _cut(self, memory: Tensor, call: Call, taken: int) -> Tensors:
+        """What is kept, by name; there is room for steps that are not taken too, as a graph can't tell how many are."""
+        sizes = self.kept(packed=call.packed is not None)
+        pieces = memory.split([taken * size for size in sizes.values()])
+        named = zip(sizes.items(), pieces, strict=True)
+        return {name: piece[: call.span.taken * size].view(-1, size) for (name, size), piece in named}
+
+    def _laid_out(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        others = len(tensors) - len(self.layouts)
+        roots = zip(tensors[others:], self.layouts, strict=True)
+        return [*(value.contiguous() for value in tensors[:others]), *(laid_out_as(*pair) for pair in roots)]
 
     def _call(self, used: Tensor | None, steps: int, rows: int) -> Call:
         packed: Packed | None = None if used is None else pack(used, reverse=self.asked.reverse)
         span = packed.span if packed else Span(steps, rows, self.asked.reverse)
         return Call(self.passes, span, *self.asked.names, Segmented if self.asked.recompute else Whole, packed)
 
-    def _memory(self, call: Call) -> Tensors:
-        """Room for steps that are not taken too, as a graph does not know how many are."""
-        assert call.packed is not None
-        taken, every = call.span.taken, len(call.packed.holders)
-        memory = {name: torch.empty(every, size, dtype=self.passes.dtype) for name, size in self.stored.items()}
-        for value in memory.values():
-            value[taken:] = 0
-        return memory
-
     def _standstill(self, tensors: Sequence[Tensor], steps: int, rows: int) -> list[Tensor]:
         state = dict(zip(self.asked.names.places(), tensors, strict=True))
-        zeros = [torch.zeros_like(value) for value in self.empty(tensors[0], steps, rows, packed=True)]
-        parts = [state[name].clone() for name in self.results if name.startswith("state:")]
-        outputs = len(self.passes.outputs)
-        return [*zeros[:outputs], *parts, *zeros[outputs + len(parts) :]]
+        empty = self.empty(steps, rows, packed=True, device=tensors[0].device)
+        for name, value in zip(self.results, empty, strict=False):
+            value.copy_(state[name]) if name in state else value.zero_()
+        return empty
 
     def _unmoved(self, tensors: Sequence[Tensor], gradients: Sequence[Tensor]) -> list[Tensor]:
         of = dict(zip(self.results, gradients, strict=True))
@@ -205,15 +235,20 @@ def _own(gradient: Tensor | None, value: Tensor) -> Tensor:
 _calls: dict[str, GraphCall] = {}
 
 
-def enter(lowered: Lowered, asked: Asked) -> str:
+def enter(lowered: Lowered, asked: Asked, layouts: tuple[Layout, ...]) -> str:
     """Put a call into the table; give its key.
+
+    Args:
+        lowered: The step.
+        asked: What is asked of it.
+        layouts: Of the parameters.
 
     Raises:
         EngineError: It can't be compiled.
     """
-    call = GraphCall(asked, asked.passes_of(lowered))
+    call = GraphCall(asked, asked.passes_of(lowered), layouts)
     plans = [call.passes.training.plan, call.passes.backward.plan] if call.training else [call.passes.inference.plan]
-    text = "\n".join([repr(asked), str(call.passes.dtype), *map(described, plans)])
+    text = "\n".join([repr(asked), repr(layouts), str(call.passes.dtype), *map(described, plans)])
     key = f"{lowered.who}.{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     _calls.setdefault(key, call)
     return key

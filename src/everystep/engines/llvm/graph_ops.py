@@ -22,7 +22,7 @@ def unroll(call: str, tensors: list[Tensor], used: Tensor | None, steps: int, ro
 
 @unroll.register_fake
 def _(call: str, tensors: list[Tensor], used: Tensor | None, steps: int, rows: int) -> list[Tensor]:
-    return call_of(call).empty(tensors[0], steps, rows, packed=used is not None)
+    return call_of(call).empty(steps, rows, packed=used is not None, device=tensors[0].device)
 
 
 @torch.library.custom_op(
@@ -31,7 +31,7 @@ def _(call: str, tensors: list[Tensor], used: Tensor | None, steps: int, rows: i
     device_types="cpu",
     schema=f"({_GIVEN}, Tensor[] stored, Tensor?[] gradients) -> Tensor[]",
 )
-def unroll_backward(
+def unroll_backward(  # noqa: PLR0917 (an operation of torch)
     call: str,
     tensors: list[Tensor],
     used: Tensor | None,
@@ -54,11 +54,9 @@ def _(call: str, tensors: list[Tensor], *_: Any) -> list[Tensor]:
 def _save(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
     call, tensors, used, ctx.steps, ctx.rows = inputs
     known = call_of(call)
-    results, outputs = len(known.results), len(known.passes.outputs)
-    kept = output[results:] if used is not None or not known.stored else [*output[:outputs], *output[results:]]
-    ctx.call, ctx.count, ctx.packed, ctx.results = call, len(tensors), used is not None, results
+    ctx.call, ctx.count, ctx.packed, ctx.results = call, len(tensors), used is not None, len(known.results)
     ctx.set_materialize_grads(False)
-    ctx.save_for_backward(*tensors, *([] if used is None else [used]), *kept)
+    ctx.save_for_backward(*tensors, *([] if used is None else [used]), *known.saved(output, packed=used is not None))
 
 
 def _back(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:
@@ -75,7 +73,7 @@ def _back(ctx: Any, gradients: list[Tensor | None]) -> tuple[Any, ...]:
 unroll.register_autograd(_back, setup_context=_save)
 
 
-def _save_nothing(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
+def _save_nothing(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:  # noqa: ARG001
     ctx.call = inputs[0]
 
 

@@ -11,7 +11,10 @@ from everystep.cell import Cell, part_shape
 from everystep.engines.job import Job
 from everystep.engines.llvm.door import Results, results_of
 from everystep.engines.llvm.finding import find
+from everystep.engines.llvm.graph_calls import Asked, enter
+from everystep.engines.llvm.graph_numbers import Number, numbers_of
 from everystep.engines.llvm.lowered import Lowered
+from everystep.engines.llvm.memory import Layout, layout_of
 from everystep.engines.stepping import Stepper
 from everystep.errors import EngineError
 
@@ -24,7 +27,7 @@ class Given(NamedTuple):
 
     state: tuple[torch.dtype, ...]
     x_type: Any  # of a NamedTuple of streams
-    x_dtypes: tuple[torch.dtype, ...]
+    x: tuple[Kind, ...]
     context_type: Any
     context: tuple[Kind, ...]
 
@@ -47,6 +50,7 @@ class Step(NamedTuple):
         dtype: Of the numbers that it computes in.
         outputs: Of y and everything recorded, in order.
         state: Dtypes of the last state.
+        numbers: That the cell may read.
     """
 
     number: int
@@ -55,9 +59,16 @@ class Step(NamedTuple):
     dtype: torch.dtype
     outputs: tuple[Output, ...]
     state: tuple[torch.dtype, ...]
+    numbers: tuple[Number, ...]
 
 
-_steps: dict[int, tuple[Lowered, tuple[str, ...]]] = {}
+class _Known(NamedTuple):
+    lowered: Lowered
+    reads: tuple[str, ...]
+    layouts: tuple[Layout, ...]  # of the roots
+
+
+_steps: dict[int, _Known] = {}
 
 
 def traced(cell: Cell[Any], given: Given, record: tuple[str, ...] | str) -> Step:
@@ -77,12 +88,14 @@ def traced(cell: Cell[Any], given: Given, record: tuple[str, ...] | str) -> Step
             raise EngineError(
                 f"{name} is no attribute of the cell or of its modules, where torch.compile finds tensors"
             )
-    _steps[id(lowered)] = lowered, reads
+    _steps[id(lowered)] = _Known(lowered, reads, tuple(map(layout_of, found.roots.values())))
     recorded = lowered.recorded(record)
     results = results or Results(lowered.dtype, (lowered.dtype,) * len(job.state), {})
     outputs = [Output("y", lowered.shape("y"), results.y)]
     outputs += [_recorded(lowered, name, results) for name in recorded]
-    return Step(id(lowered), reads, tuple(found.roots), lowered.dtype, tuple(outputs), results.state)
+    return Step(
+        id(lowered), reads, tuple(found.roots), lowered.dtype, tuple(outputs), results.state, tuple(numbers_of(cell))
+    )
 
 
 def _recorded(lowered: Lowered, name: str, results: Results) -> Output:
@@ -93,8 +106,7 @@ def _recorded(lowered: Lowered, name: str, results: Results) -> Output:
 
 def _example(cell: Cell[Any], given: Given, record: tuple[str, ...] | str) -> Job:
     """A call of two steps that gives such values."""
-    sizes = cell.input_size if isinstance(cell.input_size, dict) else {"x": cell.input_size}
-    streams = [torch.zeros(2, ROWS, n, dtype=kind) for n, kind in zip(sizes.values(), given.x_dtypes, strict=True)]
+    streams = [torch.zeros(2, ROWS, *shape, dtype=kind) for shape, kind in given.x]
     context = [torch.zeros(ROWS, *shape, dtype=kind) for shape, kind in given.context]
     parts = zip(cell.State._fields, given.state, strict=True)
     state = cell.State(*(torch.zeros(ROWS, *part_shape(cell, name), dtype=kind) for name, kind in parts))
@@ -103,14 +115,18 @@ def _example(cell: Cell[Any], given: Given, record: tuple[str, ...] | str) -> Jo
     return Job(step=Stepper(cell, state, held), x=x, state=tuple(state), initial=tuple(state), record=record)
 
 
-def known(number: int) -> Lowered:
-    """A traced step by its number."""
-    return _steps[number][0]
+def entered(number: int, asked: Asked) -> str:
+    """The key of a call of a traced step.
+
+    Raises:
+        EngineError: It can't be compiled.
+    """
+    return enter(_steps[number].lowered, asked, _steps[number].layouts)
 
 
 def prepare(number: int, reads: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """What compiled code is given, of the tensors that a step reads."""
-    lowered, names = _steps[number]
+    lowered, names, _ = _steps[number]
     return tuple(lowered.prepare(dict(zip(names, reads, strict=True))).values())
 
 

@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]
 
-from everystep.cell import Cell
+from everystep.cell import Cell, PartSize
 from everystep.engines.graphs import at_once
 from everystep.engines.job import Answer, Job
 from everystep.engines.llvm import flat, graph_ops  # noqa: F401
 from everystep.engines.llvm.door import LOW
-from everystep.engines.llvm.graph_calls import Asked, enter
-from everystep.engines.llvm.graph_steps import Given, Output, Step, known, prepare, reached, traced
+from everystep.engines.llvm.graph_calls import Asked
+from everystep.engines.llvm.graph_numbers import at
+from everystep.engines.llvm.graph_steps import Given, Output, Step, entered, prepare, reached, traced
 from everystep.engines.llvm.recipes import Names
 from everystep.engines.stepping import each_stream, streams_of
 from everystep.errors import EngineError, EverystepError
@@ -45,7 +46,7 @@ def run_in_graph(job: Job) -> Answer:
     key, reason = _entered(step.number, names, wanted, recorded, job.reverse, job.recompute)
     if reason is not None:
         raise EngineError(reason)
-    job.step.heard(job.state, each_stream(lambda stream: stream[0], job.x))
+    _depend_on_step(job, step)
     steps, rows = _extent(job)
     found = torch.ops.everystep.unroll(key, tensors, job.used, steps, rows)
     count = len(step.outputs)
@@ -55,42 +56,42 @@ def run_in_graph(job: Job) -> Answer:
 
 
 def _extent(job: Job) -> tuple[int, int]:
-    return next(iter(streams_of(job.x).values())).shape[:2]
+    stream = next(iter(streams_of(job.x).values()))
+    return stream.shape[0], stream.shape[1]
 
 
 def _traced(job: Job) -> Step:
     """The traced step."""
+    cell: Any = job.step.cell
     reason = _why_not(job)
     if reason is not None:
         raise EngineError(reason)
-    found, reason = _step(job.step.cell, *_given(job), job.record)
+    found, reason = cell._asked(_step, *_given(job), job.record)  # noqa: SLF001
     if reason is not None:
         raise EngineError(reason)
-    *rest, outputs, state = found
-    return Step(*rest, tuple(Output(*output) for output in outputs), state)
+    step = Step(*found)
+    return step._replace(outputs=tuple(Output(*output) for output in step.outputs))
 
 
 def _why_not(job: Job) -> str | None:
     """What keeps compiled code from serving, or None."""
-    cell, given = job.step.cell, [*streams_of(job.x).values(), *job.state]
-    steps, rows = _extent(job)
-    if not isinstance(cell, Cell):
+    if not isinstance(job.step.cell, Cell):
         return "it is a plain function, whose tensors torch.compile can't be told of"
-    if torch.compiler.is_exporting():
-        return "torch is exporting"
-    if _functorch.maybe_current_level() is not None:
-        return "a transform of torch.func is at work"
-    if steps == 0 or rows == 0:
-        return "there is no step to take"
-    if any(value.device.type != "cpu" for value in given):
-        return "tensors do not lie on the CPU"
-    if any(
-        isinstance(n, str) for size in cell.part_sizes.values() for n in (size if isinstance(size, tuple) else (size,))
-    ):
-        return "a part of the state is sized by the context"
-    if any(value.shape[0] != rows for value in _context(job).values()):
-        return "the context is not one value for each row of the batch"
-    return None
+    (steps, rows), context = _extent(job), _context(job).values()
+    given, sizes = [*streams_of(job.x).values(), *job.state], job.step.cell.part_sizes.values()
+    reasons = {
+        "torch is exporting": torch.compiler.is_exporting(),
+        "a transform of torch.func is at work": _functorch.maybe_current_level() is not None,
+        "there is no step to take": steps == 0 or rows == 0,
+        "a tensor does not lie on the CPU": any(value.device.type != "cpu" for value in given),
+        "a part of the state is sized by the context": any(map(_is_sized_by_context, sizes)),
+        "the context is not one value for each row": any(value.shape[0] != rows for value in context),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def _is_sized_by_context(size: PartSize) -> bool:
+    return any(isinstance(n, str) for n in size) if isinstance(size, tuple) else isinstance(size, str)
 
 
 def _context(job: Job) -> dict[str, Tensor]:
@@ -103,7 +104,7 @@ def _given(job: Job) -> Given:
     return Given(
         state=tuple(part.dtype for part in job.state),
         x_type=None if isinstance(job.x, Tensor) else type(job.x),
-        x_dtypes=tuple(stream.dtype for stream in streams),
+        x=tuple((tuple(map(_fixed, stream.shape[2:])), stream.dtype) for stream in streams),
         context_type=None if context is None else type(context),
         context=tuple((tuple(map(_fixed, value.shape[1:])), value.dtype) for value in _context(job).values()),
     )
@@ -112,6 +113,14 @@ def _given(job: Job) -> Given:
 def _fixed(size: int) -> int:
     """A size that a graph takes for granted."""
     return len(range(size))
+
+
+def _depend_on_step(job: Job, step: Step) -> None:
+    """Let torch see what the step reads, and hold every number to what it is."""
+    for path, value in step.numbers:
+        if at(job.step.cell, path) != value:
+            raise EngineError("a number has changed while the graph was made")
+    job.step.heard(job.state, each_stream(lambda stream: stream[0], job.x))
 
 
 def _tensors(job: Job, step: Step) -> tuple[list[Tensor], tuple[tuple[str, ...], ...]]:
@@ -128,7 +137,9 @@ def _wide(value: Tensor, dtype: torch.dtype) -> Tensor:
     return value.to(dtype) if value.dtype in LOW else value
 
 
-@at_once
+at_once(Cell._asked)  # noqa: SLF001
+
+
 def _step(cell: Any, *given_and_record: Any) -> tuple[Any, str | None]:
     """A traced step as plain tuples, or why there can't be one."""
     try:
@@ -149,7 +160,7 @@ def _entered(
 ) -> tuple[str, str | None]:
     """The key of a call, or why there can't be one."""
     try:
-        return enter(known(number), Asked(Names(*names), wanted, recorded, reverse, recompute)), None
+        return entered(number, Asked(Names(*names), wanted, recorded, reverse, recompute)), None
     except EngineError as error:
         return "", str(error)
 

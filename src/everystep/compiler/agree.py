@@ -10,13 +10,14 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from copy import deepcopy
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from everystep.compiler.guards import Guard, roots_of
-from everystep.compiler.interpret import interpret
+from everystep.compiler.interpret import Looks, interpret
 from everystep.compiler.ir import Leaf
 from everystep.compiler.trace import Asked, StepCall, Traced, called
 from everystep.compiler.trace_record import undisturbed
@@ -104,9 +105,11 @@ def _compare(traced: Traced, asked: Asked, call: StepCall, roots: Mapping[str, T
 
 
 def _interpreted(traced: Traced, asked: Asked, prepared: Mapping[str, Tensor]) -> Run:
+    looks: Looks = {}
+
     def ours(leaves: Mapping[Leaf, Tensor]) -> Values:
         flat = {leaf: value.movedim(asked.batch_axis(leaf), 0).flatten(1) for leaf, value in leaves.items()}
-        found = interpret(traced.graph, flat, prepared)
+        found = interpret(traced.graph, flat, prepared, looks)
         return {name: value.reshape(len(value), *traced.shapes[name]) for name, value in found.items()}
 
     return ours
@@ -120,7 +123,10 @@ def _are_close(found: Tensor, right: Tensor, tolerance: float) -> bool:
     if found.shape != right.shape or not right.numel():
         return found.shape == right.shape
     found, right = found.double(), right.double()
-    size, distance = float(torch.linalg.vector_norm(right, math.inf)), float(torch.dist(found, right, math.inf))
+    distance = float(torch.dist(found, right, math.inf))
+    if distance <= tolerance:  # so it is for any size
+        return True
+    size = float(torch.linalg.vector_norm(right, math.inf))
     if math.isfinite(size) and math.isfinite(distance):
         return distance <= tolerance * max(1.0, size)
     size = float(right.nan_to_num(0, 0, 0).abs().max())  # a random state may be where a function has no value
@@ -130,13 +136,13 @@ def _are_close(found: Tensor, right: Tensor, tolerance: float) -> bool:
 def _outcome(run: Run, given: list[dict[Leaf, Tensor]], trained: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
     """The outputs of every step, then the gradient of one uneven sum of them with respect to everything."""
     state = {leaf: value for leaf, value in given[0].items() if leaf.kind != "x"}
-    total = torch.zeros((), dtype=torch.float64)
+    total, uneven = torch.zeros((), dtype=torch.float64), cache(_uneven)
     for t, leaves in enumerate(given):
         found = run(state | {leaf: value for leaf, value in leaves.items() if leaf.kind == "x"})
         for name, value in found.items():
             yield f"{name.replace(':', ' ')} of step {t + 1}", value.detach()
             if value.is_floating_point():
-                total = total + (value * _uneven(value)).sum()
+                total = total + (value * uneven(value.shape)).sum()
         state |= {Leaf("state", n.removeprefix("state:")): v for n, v in found.items() if n.startswith("state:")}
     leaves = {_shown(leaf, t): value for t, at in enumerate(given) for leaf, value in at.items()}
     wanted = {name: value for name, value in (leaves | dict(trained)).items() if value.requires_grad}
@@ -162,8 +168,8 @@ def _count(roots: Mapping[str, Tensor]) -> int:
     return sum(value.numel() for value in roots.values())
 
 
-def _uneven(value: Tensor) -> Tensor:
-    return torch.cos(torch.arange(value.numel(), dtype=torch.float64)).reshape(value.shape)
+def _uneven(shape: torch.Size) -> Tensor:
+    return torch.cos(torch.arange(shape.numel(), dtype=torch.float64)).reshape(shape)
 
 
 def _random(asked: Asked, rows: int, dtype: torch.dtype, number: int) -> list[dict[Leaf, Tensor]]:

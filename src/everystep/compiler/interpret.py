@@ -10,30 +10,42 @@ from torch import Tensor
 from everystep.compiler.ir import LEAVES, Graph, Leaf, Node, View, products, sorted_nodes, start_of
 from everystep.compiler.ops import OPS
 
+Looks = dict[View, Tensor]
 
-def interpret(graph: Graph, leaves: Mapping[Leaf, Tensor], roots: Mapping[str, Tensor]) -> dict[str, Tensor]:
+
+def interpret(
+    graph: Graph, leaves: Mapping[Leaf, Tensor], roots: Mapping[str, Tensor], looks: Looks | None = None
+) -> dict[str, Tensor]:
     """Compute what a step puts out.
 
     Args:
         graph: The step.
         leaves: What the graph is given, each (rows, size); truths are bool.
         roots: Parameters, and tensors computed from them, by the names that views have for them.
+        looks: What views of these roots look at, filled in here; calls that share it share the way back through them,
+            which takes as long as a root is large.
 
     Returns:
         Each output by its name, (rows, size), in the dtype that leaves and roots have together. One row without leaves.
     """
-    values = values_of(graph.outputs.values(), leaves, roots)
+    values = values_of(graph.outputs.values(), leaves, roots, looks)
     return {name: values[node] for name, node in graph.outputs.items()}
 
 
-def values_of(ends: Iterable[Node], leaves: Mapping[Leaf, Tensor], roots: Mapping[str, Tensor]) -> dict[Node, Tensor]:
+def values_of(
+    ends: Iterable[Node], leaves: Mapping[Leaf, Tensor], roots: Mapping[str, Tensor], looks: Looks | None = None
+) -> dict[Node, Tensor]:
     """The value (rows, size) of each of these nodes and of all that they need."""
     given = [*leaves.values(), *roots.values()]
     dtype = _common_dtype(t.dtype for t in given if t.is_floating_point())
     rows = next((len(t) for t in leaves.values()), 1)
     values: dict[Node, Tensor] = {}
-    for node in sorted_nodes(ends):
-        value = _given(node, leaves, roots) if node.op in LEAVES else _computed(node, values, roots)
+    nodes, looks = sorted_nodes(ends), {} if looks is None else looks
+    for view in (view for node in nodes for view in _views(node)):
+        if view not in looks:
+            looks[view] = seen(view, roots[view.root])
+    for node in nodes:
+        value = _given(node, leaves, looks) if node.op in LEAVES else _computed(node, values, looks)
         values[node] = value.to(torch.bool if node.truth else dtype).expand(rows, node.size)
     return values
 
@@ -64,26 +76,30 @@ def _common_dtype(dtypes: Iterable[torch.dtype]) -> torch.dtype:
     return common or torch.get_default_dtype()
 
 
-def _given(node: Node, leaves: Mapping[Leaf, Tensor], roots: Mapping[str, Tensor]) -> Tensor:
+def _views(node: Node) -> tuple[View, ...]:
+    return node.attribute if node.op == "affine" else (node.attribute,) if node.op == "vector" else ()
+
+
+def _given(node: Node, leaves: Mapping[Leaf, Tensor], looks: Looks) -> Tensor:
     if node.op == "leaf":
         return leaves[node.attribute]
     if node.op == "vector":
-        return seen(node.attribute, roots[node.attribute.root])
+        return looks[node.attribute]
     return torch.tensor(node.attribute, dtype=torch.float64)
 
 
-def _computed(node: Node, values: Mapping[Node, Tensor], roots: Mapping[str, Tensor]) -> Tensor:
+def _computed(node: Node, values: Mapping[Node, Tensor], looks: Looks) -> Tensor:
     if node.op == "slice":
         return values[node.inputs[0]].narrow(1, node.attribute, node.size)
     if node.op == "cat":
         return torch.cat([values[i] for i in node.inputs], 1)
     if node.op == "affine":
-        return _sum_of_products(node, values, roots)
+        return _sum_of_products(node, values, looks)
     return OPS[node.op].run(*(values[i] for i in node.inputs))
 
 
-def _sum_of_products(node: Node, values: Mapping[Node, Tensor], roots: Mapping[str, Tensor]) -> Tensor:
-    terms = [values[value] @ seen(view, roots[view.root]) for value, view in products(node)]
+def _sum_of_products(node: Node, values: Mapping[Node, Tensor], looks: Looks) -> Tensor:
+    terms = [values[value] @ looks[view] for value, view in products(node)]
     start = start_of(node)
     total = terms.pop(0) if start is None else values[start]
     for term in terms:

@@ -29,7 +29,7 @@ _arenas: list[_Arena] = []
 class _Arena:
     def __init__(self, size: int) -> None:
         self.size = size
-        self.memory = torch.empty(size + ALIGNED, dtype=torch.uint8)
+        self.memory = torch.empty(size + ALIGNED, dtype=torch.uint8, device="cpu")
         _ask_for_large_pages(self.memory)
         self.storage = self.memory.untyped_storage()
         self.shift = -self.memory.data_ptr() % ALIGNED
@@ -41,7 +41,7 @@ class _Arena:
     def tensors(self, rows: int, sizes: Sequence[int], dtype: torch.dtype) -> list[Tensor]:
         found, at = [], self.shift // dtype.itemsize
         for size in sizes:
-            found.append(torch.empty(0, dtype=dtype).set_(self.storage, at, (rows, size), (size, 1)))
+            found.append(torch.empty(0, dtype=dtype, device="cpu").set_(self.storage, at, (rows, size), (size, 1)))
             at += _padded(rows * size * dtype.itemsize) // dtype.itemsize
         return found
 
@@ -68,7 +68,7 @@ def kept(rows: int, sizes: Sequence[int], dtype: torch.dtype) -> list[Tensor]:
     """Make uninitialized tensors (rows, size) for what one forward pass keeps."""
     total = sum(_padded(rows * size * dtype.itemsize) for size in sizes)
     if total < WORTH:
-        return [torch.empty((rows, size), dtype=dtype) for size in sizes]
+        return [torch.empty((rows, size), dtype=dtype, device="cpu") for size in sizes]
     with _lock:
         return _arena(total).tensors(rows, sizes, dtype)
 

@@ -63,6 +63,16 @@ def on_threads_that_are_there() -> Iterator[None]:
 
 
 @contextmanager
+def on_the_cpu() -> Iterator[None]:
+    """Let torch make tensors on the CPU, whatever the caller's default device is; telling it so slows every call."""
+    if torch.get_default_device().type == "cpu":
+        yield
+    else:
+        with torch.device("cpu"):
+            yield
+
+
+@contextmanager
 def compiling() -> Iterator[None]:
     """Say of an error that is nobody's refusal that it is a fault of the compiler: a slower engine runs the step."""
     try:

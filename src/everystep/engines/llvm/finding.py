@@ -17,7 +17,7 @@ from everystep.compiler.show import show
 from everystep.compiler.trace import Asked, StepCall, trace
 from everystep.engines.choice import by_default
 from everystep.engines.job import Job
-from everystep.engines.llvm.compiling import compiling, on_threads_that_are_there, remembered
+from everystep.engines.llvm.compiling import compiling, on_the_cpu, on_threads_that_are_there, remembered
 from everystep.engines.llvm.door import computed_in, roots_in, widened
 from everystep.engines.llvm.lowered import Lowered
 from everystep.engines.stepping import Parts, Stepper, streams_of
@@ -83,7 +83,7 @@ def _traced(job: Job, guard: Guard, asked: Asked) -> Lowered:
     step = widened(job.step.cell)
     roots = guard.roots() if step is job.step.cell else Guard(step).roots()
     # the engine is that of a cell which the step unrolls itself
-    with by_default("reference"), torch.device("cpu"), on_threads_that_are_there():
+    with by_default("reference"), on_the_cpu(), on_threads_that_are_there():
         traced = trace(call_of(job, step), asked, roots)
         show("trace", job.step.who, lambda: written(traced.graph))
         hold(traced, asked, step, lambda other: call_of(job, other))

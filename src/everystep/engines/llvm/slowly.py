@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from everystep.compiler.interpret import interpret
+from everystep.compiler.interpret import Looks, interpret
 from everystep.compiler.ir import Graph, Leaf
 from everystep.engines.llvm.forward import Given, Tensors
 from everystep.engines.llvm.programs import Span
@@ -24,13 +24,13 @@ def slowly(graph: Graph, span: Span, given: Given) -> tuple[Tensors, Tensors]:
     Returns:
         What it puts out for every step, (steps of all rows, size) by output; and the last state by part.
     """
-    state = dict(given.state)
+    state, looks = dict(given.state), Looks()
     taken: dict[str, list[Tensor]] = {name: [] for name in graph.outputs if not name.startswith("state:")}
     for first, rows in _steps(span):
         leaves = {_leaf(name): value[first : first + rows] for name, value in given.time.items()}
         leaves |= {Leaf("row", name): value[:rows] for name, value in given.rows.items()}
         leaves |= {Leaf("state", name): part[:rows] for name, part in state.items()}
-        found = interpret(graph, leaves, given.roots)
+        found = interpret(graph, leaves, given.roots, looks)
         state = {name: torch.cat([found[f"state:{name}"], part[rows:]]) for name, part in state.items()}
         for name, values in taken.items():
             values.append(found[name])

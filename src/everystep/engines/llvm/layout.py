@@ -22,6 +22,7 @@ NUMBERS = (
     "chunk",  # steps that are worked on at a time
     "pieces",  # into which threads share a region
     "bounds",  # address of the rows of the batch at which pieces begin, and the end
+    "bounds_on",  # bytes from the bounds of a chunk to those of the next one, where they differ; else 0
     "parallel", "thread_num", "num_threads",  # addresses of the functions of a team; 0: the caller alone
     "low", "high",  # steps of this chunk
     "row_low", "row_high",  # their rows within a place of space time

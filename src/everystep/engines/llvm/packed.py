@@ -6,6 +6,7 @@ many they have; then step k is taken by the first ``starts[k + 1] - starts[k]`` 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -64,10 +65,14 @@ def pack(used: Tensor, *, reverse: bool) -> Packed:
         reverse: Whether steps are taken from the last to the first.
 
     Returns:
-        The packed sequences.
+        The packed sequences, which nobody may change: every layer of a network packs the same batch.
     """
-    steps, rows = used.shape
-    taken = used.numpy()[::-1] if reverse else used.numpy()
+    return _packed(used.numpy().tobytes(), *used.shape, reverse)
+
+
+@lru_cache(maxsize=8)
+def _packed(used: bytes, steps: int, rows: int, reverse: bool) -> Packed:
+    taken = np.frombuffer(used, dtype=bool).reshape(steps, rows)[:: -1 if reverse else 1]
     counts = taken.sum(0)
     order = np.argsort(-counts, kind="stable")
     lengths = counts[order]
@@ -79,6 +84,7 @@ def pack(used: Tensor, *, reverse: bool) -> Packed:
     places[starts[rank] + sequence] = (steps - 1 - time if reverse else time) * rows + order[sequence]
     holders = np.full(steps * rows, len(places))
     holders[places] = np.arange(len(places))
-    found = map(torch.from_numpy, (places, holders, order, np.argsort(order)))
-    span = Span(int(lengths[0]), rows, starts=torch.from_numpy(starts), lengths=torch.from_numpy(lengths))
-    return Packed(span, *found)
+    with torch.inference_mode(False):  # what is made in it could not be used outside later
+        found = map(torch.from_numpy, (places, holders, order, np.argsort(order)))
+        span = Span(int(lengths[0]), rows, starts=torch.from_numpy(starts), lengths=torch.from_numpy(lengths))
+        return Packed(span, *found)

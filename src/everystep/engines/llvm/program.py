@@ -65,15 +65,17 @@ def _emit_packing(regions: Regions, packs: list[llvm.Function]) -> llvm.Function
 
 def _emit_steps(regions: Regions, functions: list[llvm.Function]) -> llvm.Function:
     v, function = regions.v, _entry(regions, "steps")
-    steps, chunk = regions.number("steps"), regions.number("chunk")
+    steps, chunk, bounds = regions.number("steps"), regions.number("chunk"), regions.number("bounds")
     with v.loop(0, steps, chunk) as done:
         build = v.builder
         following = build.add(done, chunk)
         end = build.select(build.icmp_signed("<", following, steps), following, steps)
         low, high = (build.sub(steps, end), build.sub(steps, done)) if regions.backward else (done, end)
         _begin_chunk(regions, low, high)
+        regions.set("bounds", build.add(bounds, build.mul(build.sdiv(done, chunk), regions.number("bounds_on"))))
         for region in functions:
             _share(regions, region)
+    regions.set("bounds", bounds)
     v.builder.ret_void()
     return function
 

@@ -6,6 +6,7 @@ import ctypes
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,6 +24,7 @@ from everystep.engines.llvm.target import host
 
 ALIGNED = 64  # bytes: a line of the cache, the widest vector
 CHUNK_BYTES = 1 << 20  # of what one chunk of time leaves for its weight gradients: it stays in the second cache
+BALANCED = 16  # chunks at least, where sequences have unlike lengths: for each, threads share the batch anew
 CHUNK_ROWS = 256  # rows of a chunk from which its products run at full speed
 WORTH_SHARING = 1_000_000  # multiplications and additions of a chunk from which threads pay for being called
 
@@ -99,7 +101,7 @@ class Program:
         """Make an argument block for a span, with scratch memory; what is not scratch is still to be filled in."""
         chunk = self._chunk(span)
         crew = self.crew(span, chunk)
-        bounds = bounds_of(span, crew.threads)
+        bounds = self._bounds(span, crew.threads, chunk)
         scratch, offsets = self.memory.take(span.rows, chunk)
         base = scratch.data_ptr()
         block = self._block(*self.numbers(span, chunk, crew, bounds))
@@ -125,25 +127,39 @@ class Program:
         first = (span.steps - 1) * span.rows if span.reverse else 0
         stride = -span.rows if span.reverse else span.rows
         starts = 0 if span.starts is None else span.starts.data_ptr()
-        shared = [crew.threads, ctypes.addressof(bounds), crew.parallel, crew.thread_num, crew.num_threads]
+        across = crew.threads + 1
+        each = [ctypes.addressof(bounds), 0 if len(bounds) == across else ctypes.sizeof(ctypes.c_int64) * across]
+        shared = [crew.threads, *each, crew.parallel, crew.thread_num, crew.num_threads]
         return [span.steps, span.rows, first, stride, starts, chunk, *shared, 0, 0, 0, 0]
+
+    def _bounds(self, span: Span, pieces: int, chunk: int) -> ctypes.Array[ctypes.c_int64]:
+        if span.lengths is None:
+            return bounds_of(span, pieces)
+        return balanced(span.lengths, span.steps, pieces, chunk, backward=self.backward)
 
     def _chunk(self, span: Span) -> int:
         if not self._chunk_size:
-            return max(1, span.steps)
+            return max(1, span.steps if span.lengths is None else -(-span.steps // BALANCED))
         rows = max(CHUNK_ROWS, CHUNK_BYTES // (self._chunk_size * self.dtype.itemsize))
         return max(1, min(span.steps, rows // max(1, span.rows)))
 
 
 def bounds_of(span: Span, pieces: int) -> ctypes.Array[ctypes.c_int64]:
-    """Cut the batch so that every piece takes about as many steps."""
-    if span.lengths is None or pieces == 1:
-        ends = [span.rows * n // pieces for n in range(pieces + 1)]
-    else:
-        steps = span.lengths.cumsum(0)
-        targets = torch.arange(1, pieces, device="cpu") * span.taken // pieces
-        ends = [0, *torch.searchsorted(steps, targets).tolist(), span.rows]
-    return (ctypes.c_int64 * (pieces + 1))(*ends)
+    """Cut the batch into equal pieces."""
+    return (ctypes.c_int64 * (pieces + 1))(*(span.rows * n // pieces for n in range(pieces + 1)))
+
+
+def balanced(lengths: Tensor, steps: int, pieces: int, chunk: int, *, backward: bool) -> ctypes.Array[ctypes.c_int64]:
+    """Cut the batch, for every chunk anew, so that every piece takes about as many of its steps."""
+    done = np.arange(0, steps, chunk).reshape(-1, 1)
+    low = np.maximum(steps - done - chunk, 0) if backward else done
+    high = steps - done if backward else np.minimum(done + chunk, steps)
+    own = np.clip(lengths.numpy(), low, high) - low  # (chunks, rows): steps
+    so_far = own.cumsum(1)
+    ends = so_far[:, -1:] * np.arange(pieces + 1) / pieces  # (chunks, pieces + 1): steps before each cut
+    cuts = (so_far - own / 2 < ends.T[:, :, None]).sum(2).T
+    cuts[:, -1] = len(lengths)
+    return (ctypes.c_int64 * cuts.size)(*cuts.ravel().tolist())
 
 
 class _Memory:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import prod
 from typing import TypeVar
 
@@ -45,12 +46,26 @@ def run(job: Job) -> Answer:
     _check_plain(job)
     if steps == 0 or rows == 0 or (job.used is not None and not job.used.any()):
         raise NothingToRunError("there is no step to take")
+    if job.used is not None and job.used.all():
+        return run(replace(job, used=None))
+    quick = _quickly(job)
+    if quick is not None:
+        return quick
     results = results_of(job)
     with torch.autocast("cpu", enabled=False):
         found = find(job)
         _refuse(why_not_plain(found.roots.values()))
         answer = _Launch(job, found, steps, rows).answer(storing=results is None)
     return answer if results is None else _cast(answer, results)
+
+
+def _quickly(job: Job) -> Answer | None:
+    """The short way, for calls that ask for nothing besides and that are known."""
+    asked = job.used is not None or job.resets is not None or job.forced or job.recompute or job.record
+    if asked or job.step.context is not None:
+        return None
+    found = quickly(job.step.cell, job.x, job.step.assemble(job.state), job.reverse)
+    return None if found is None else Answer(found[0], tuple(found[1]), {})
 
 
 def _check_plain(job: Job) -> None:
@@ -90,22 +105,13 @@ class _Launch:
         names = Names(*map(tuple, given))
         if storing:
             remember(self.job, self.found.guard, self.lowered, names, tuple(self.found.roots.values()))
-            quick = self._quickly()
+            quick = _quickly(self.job)
             if quick is not None:  # as later calls will: what is saved for the way back is the same for all
                 return quick
         tensors = tuple(value for group in given for value in group.values())
         outputs, last = launch(Call(passes, span, *names, OPERATIONS[self.job.recompute], self.packed), tensors)
         record = {name: self._output(f"record:{name}", outputs) for name in self.recorded}
         return Answer(self._output("y", outputs), self._last(last), record)
-
-    def _quickly(self) -> Answer | None:
-        job, step = self.job, self.job.step
-        if self.recorded or job.used is not None or job.resets is not None or job.forced or job.recompute:
-            return None
-        if step.context is not None:
-            return None
-        found = quickly(step.cell, job.x, step.assemble(job.state), job.reverse)
-        return None if found is None else Answer(found[0], tuple(found[1]), {})
 
     def _passes(self, given: Given) -> Passes:
         """The passes for this kind of call, compiled."""

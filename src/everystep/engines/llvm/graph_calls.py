@@ -100,18 +100,23 @@ class GraphCall:
         every, sequences = plan.graph.outputs, set(plan.sequences.values())
         return {n: node.size for n, node in every.items() if not n.startswith("state:") or n in sequences}
 
+    @cached_property
+    def hidden(self) -> dict[str, int]:
+        """What is stored and is no result."""
+        return {name: size for name, size in self.stored.items() if name not in self.passes.outputs}
+
     def kept(self, *, packed: bool) -> dict[str, int]:
         """What comes out besides results for the pass back: what is packed is no result."""
-        return {name: size for name, size in self.stored.items() if packed or name not in self.passes.outputs}
+        return self.stored if packed else self.hidden
 
-    def empty(self, steps: int, rows: int, *, packed: bool, device: torch.device) -> list[Tensor]:
-        """Memory in the shape of all that comes out: results, and in one piece what is kept."""
+    def shapes(self, steps: int, rows: int, *, packed: bool) -> list[tuple[int, ...]]:
+        """The shapes of all that comes out: of results, and in one piece of what is kept."""
         sizes = self.passes.graph.outputs
         rows_of = {name: rows if name.startswith("state:") else steps * rows for name in self.results}
         shapes: list[tuple[int, ...]] = [(rows_of[name], sizes[name].size) for name in self.results]
         if self.stored:
             shapes.append((steps * rows * sum(self.kept(packed=packed).values()),))
-        return [torch.empty(shape, dtype=self.passes.dtype, device=device) for shape in shapes]
+        return shapes
 
     def forward(self, tensors: Sequence[Tensor], used: Tensor | None, steps: int, rows: int) -> list[Tensor]:
         """Go through time: results, and in one piece what is kept."""
@@ -147,8 +152,9 @@ class GraphCall:
         Returns:
             The gradients of all given tensors for which they are wanted.
         """
-        empty = self.empty(steps, rows, packed=used is not None, device=tensors[0].device)
-        dense = [torch.zeros_like(empty[n]) if g is None else g for n, g in enumerate(gradients)]
+        shapes = self.shapes(steps, rows, packed=used is not None)
+        pairs = zip(gradients, shapes, strict=False)
+        dense = [torch.zeros(shape, dtype=self.passes.dtype) if g is None else g for g, shape in pairs]
         if used is not None and not used.any():
             return self._unmoved(tensors, dense)
         call = self._call(used, steps, rows)
@@ -200,8 +206,8 @@ class GraphCall:
 
     def _standstill(self, tensors: Sequence[Tensor], steps: int, rows: int) -> list[Tensor]:
         state = dict(zip(self.asked.names.places(), tensors, strict=True))
-        empty = self.empty(steps, rows, packed=True, device=tensors[0].device)
-        for name, value in zip(self.results, empty, strict=False):
+        empty = [torch.empty(shape, dtype=self.passes.dtype) for shape in self.shapes(steps, rows, packed=True)]
+        for name, value in zip([*self.results, ""], empty, strict=False):
             value.copy_(state[name]) if name in state else value.zero_()
         return empty
 

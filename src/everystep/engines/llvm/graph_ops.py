@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from everystep.engines.llvm.door import is_cast
 from everystep.engines.llvm.graph_calls import call_of
 from everystep.errors import EngineError
 
+_NOTHING = nullcontext()
 _GIVEN = "str call, Tensor[] tensors, Tensor? used, SymInt steps, SymInt rows"
 
 
 @torch.library.custom_op("everystep::unroll", mutates_args=(), device_types="cpu", schema=f"({_GIVEN}) -> Tensor[]")
 def unroll(call: str, tensors: list[Tensor], used: Tensor | None, steps: int, rows: int) -> list[Tensor]:
     """Unroll a step: results, then what the pass back needs besides."""
-    with torch.autocast("cpu", enabled=False):
+    with _as_it_is():
         return call_of(call).forward(tensors, used, steps, rows)
 
 
 @unroll.register_fake
 def _(call: str, tensors: list[Tensor], used: Tensor | None, steps: int, rows: int) -> list[Tensor]:
-    return call_of(call).empty(steps, rows, packed=used is not None, device=tensors[0].device)
+    known, device = call_of(call), tensors[0].device
+    shapes = known.shapes(steps, rows, packed=used is not None)
+    return [torch.empty(shape, dtype=known.passes.dtype, device=device) for shape in shapes]
 
 
 @torch.library.custom_op(
@@ -41,7 +46,7 @@ def unroll_backward(  # noqa: PLR0917 (an operation of torch)
     gradients: list[Tensor | None],
 ) -> list[Tensor]:
     """The gradients of those tensors for which they are wanted."""
-    with torch.autocast("cpu", enabled=False):
+    with _as_it_is():
         return call_of(call).backward(tensors, used, steps, rows, stored, gradients)
 
 
@@ -49,6 +54,10 @@ def unroll_backward(  # noqa: PLR0917 (an operation of torch)
 def _(call: str, tensors: list[Tensor], *_: Any) -> list[Tensor]:
     wanted = zip(tensors, call_of(call).asked.wanted, strict=True)
     return [torch.empty(value.shape, dtype=value.dtype, device=value.device) for value, yes in wanted if yes]
+
+
+def _as_it_is() -> AbstractContextManager[Any]:
+    return torch.autocast("cpu", enabled=False) if is_cast() else _NOTHING
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from everystep.errors import ArgumentError, DataError
+from everystep.errors import ArgumentError, DataError, counted
 from everystep.text.notes import LeftOut, left_out
 from everystep.text.parallel import ParallelText
 from everystep.text.symbols import END, UNKNOWN
@@ -25,8 +25,11 @@ class Unknown:
     place: str  # where it stands
 
     def __str__(self) -> str:
-        share = f"{self.count:,} of {self.of:,} {self.side} symbols"
-        return f'{share} are unknown to the vocabulary; the first is "{self.first}" in {self.place}.'
+        are = "is" if self.count == 1 else "are"
+        return (
+            f"{self.count:,} of {self.of:,} {self.side} symbols {are} unknown to the vocabulary; "
+            f'the first is "{self.first}" in {self.place}.'
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +85,7 @@ def encode_pairs(text: ParallelText, source: Vocabulary, target: Vocabulary, *, 
     longest = [max(len(one), len(other)) - 1 for one, other in zip(*sides, strict=True)]
     kept = [index for index, length in enumerate(longest) if max_length is None or length <= max_length]
     many = [text.place(index) for index, length in enumerate(longest) if max_length is not None and length > max_length]
-    notes = (*text.left_out, *left_out(f"a side has more than {max_length} symbols", many))
+    notes = (*text.left_out, *left_out(f"a side has more than {counted(max_length or 0, 'symbol')}", many))
     if not kept:
         raise DataError(f"{text.name}: no pair is left. {' '.join(map(str, notes))}")
     unknown = (

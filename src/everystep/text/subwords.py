@@ -54,7 +54,7 @@ class SubwordVocabulary(Vocabulary):
 
     def symbol(self, number: int) -> str:
         """Give the piece of a number; ``▁`` is the space before a word."""
-        return self._pieces.id_to_piece(number)
+        return SPECIALS[number] if number < len(SPECIALS) else self._pieces.id_to_piece(number)
 
     def to_files(self, name: str) -> dict[str, bytes]:
         """Give ``NAME.vocabulary.json`` and ``NAME.sentencepiece``, the model that its checksum names."""
@@ -88,6 +88,8 @@ def learn_subwords(lines: Iterable[str], kind: str) -> SubwordVocabulary:
             normalization_rule_name="identity",
             max_sentence_length=4 * max(map(len, texts)) + 1,  # bytes; longer lines would be left out
             pad_id=PAD, unk_id=UNKNOWN, bos_id=BEGIN, eos_id=END, unk_surface=SPECIALS[UNKNOWN],
+            # SentencePiece cuts the names of special pieces out of what it learns from; no word has a space in it
+            pad_piece="the padding", unk_piece="the unknown", bos_piece="the begin", eos_piece="the end",
             num_threads=1,  # sums in a fixed order
             minloglevel=2,
         )  # fmt: skip
@@ -118,8 +120,12 @@ def _refusal(kind: str, why: str) -> DataError:
 
 def _processor(kind: str, model: bytes) -> Any:
     sentencepiece = needed("sentencepiece", f'"{kind}"')
+    if not model:
+        raise damaged("the SentencePiece model", "it is empty")
     try:
         processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+        processor.id_to_piece(list(range(len(processor))))  # these two refuse pieces that are not UTF-8
+        processor.decode([UNKNOWN])
     except (RuntimeError, TypeError, ValueError) as error:
         raise damaged("the SentencePiece model", str(error).strip()) from error
     found = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())

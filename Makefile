@@ -32,9 +32,9 @@ test: $(READY)  ## Run every test, the examples in docstrings, README and docs i
 	@echo "==> tests on all cores (choose some with TESTS='-k lstm')"
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(TESTS)
 
-golden: $(READY)  ## Renew the kept texts of graphs and plans, and what docs/compiler.md prints.
-	@EVERYSTEP_RENEW=1 $(BIN)/python -m pytest -q tests/compiler/test_golden.py tests/test_compiler_page.py
-	@git --no-pager diff --stat -- tests/compiler/golden docs/compiler.md
+golden: $(READY)  ## Renew the kept texts of graphs and plans, what docs/compiler.md prints, and the list of docs/gallery.md.
+	@EVERYSTEP_RENEW=1 $(BIN)/python -m pytest -q tests/compiler/test_golden.py tests/test_compiler_page.py tests/test_gallery_page.py
+	@git --no-pager diff --stat -- tests/compiler/golden docs/compiler.md docs/gallery.md
 
 check: $(READY)  ## Check format, lint, types, and that rooms keep to their floors; says all that it finds.
 	@failed=''; \
@@ -51,6 +51,8 @@ format: $(READY)  ## Write the format and the fixes that ruff is sure of.
 
 bench: $(READY)  ## Time everystep beside other libraries (an hour; BENCH=quick: two minutes).
 	@for file in benchmarks/*.py; do echo "==> $$file"; $(BIN)/python "$$file" || exit 1; done
+	@echo "==> benchmarks/gallery"
+	@$(BIN)/python -m benchmarks.gallery $(BENCH)
 	@echo "==> benchmarks/peers; more columns: $(BIN)/pip install -r benchmarks/peers/requirements.txt"
 	@$(BIN)/python -m benchmarks.peers $(BENCH)
 

@@ -1,6 +1,12 @@
 """How the documentation is built: `make docs`."""
 
+import sys
+from pathlib import Path
+
 import everystep
+
+sys.path.insert(0, str(Path(__file__).parent))
+import gallery_pages
 
 project = "everystep"
 author = copyright = "everystep contributors"  # noqa: A001 - Sphinx reads it by this name
@@ -13,3 +19,9 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 html_theme = "furo"
 html_title = "everystep"
+html_static_path = ["_static"]
+html_css_files = ["screens.css"]
+
+
+def setup(app):
+    app.connect("builder-inited", gallery_pages.write)

@@ -1,12 +1,15 @@
 """Which bits are always the same: for any number of threads, any cut of time, from run to run."""
 
+import gc
+
 import pytest
 import torch
 
 import everystep as es
 from agreement import outcome, random_state
 from everystep.cells import CELLS
-from everystep.engines.llvm import programs
+from everystep.engines.llvm import pool, programs
+from everystep.engines.llvm.frames import Frames
 
 STEPS, ROWS, INPUTS, HIDDEN = 9, 13, 70, 20  # x is wide enough to be hoisted; no size is a multiple of a vector
 
@@ -83,3 +86,27 @@ def test_training_and_inference_give_the_same_bits():
         assert torch.equal(es.unroll(cell, x, state, engine="llvm").y, trained.y)
     by_segments = es.unroll(cell, x, state, engine="llvm", recompute="segments")
     assert torch.equal(by_segments.y, trained.y)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru_before", "jordan", "layernorm_lstm"])
+def test_bits_do_not_depend_on_whether_threads_share_columns(name, monkeypatch):
+    """Three rows, forward and backward: by rows on one thread, by columns on two and three."""
+    monkeypatch.setattr(programs, "WORTH_SHARING", 0)
+    monkeypatch.setattr(pool, "_stay_awake", lambda _: True)
+    monkeypatch.setattr(pool, "_teams", {})
+    torch.manual_seed(0)
+    cell = CELLS[name](5, 70)
+    x = torch.randn(4, 3, 5)
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads, worth in ((1, 1 << 40), (2, 0), (3, 0), (2, 1 << 40)):
+            monkeypatch.setattr(programs, "WORTH_COLUMNS", worth)
+            torch.set_num_threads(threads)
+            for frames in [one for one in gc.get_objects() if type(one) is Frames]:
+                frames._free.clear()
+            y = es.unroll(cell, x, engine="llvm").y
+            found.append((y.detach(), *torch.autograd.grad(y.square().sum(), list(cell.parameters()))))
+    finally:
+        torch.set_num_threads(before)
+    for other in found[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from everystep.compiler.ir import View
-from everystep.compiler.plan import Place, Plan
+from everystep.compiler.plan import Place, Plan, Sweep
+from everystep.engines.llvm.packing import tile_count
 from everystep.engines.llvm.panels import most_slots, panels_of
 from everystep.engines.llvm.target import Target
 
@@ -24,9 +25,14 @@ NUMBERS = (
     "bounds",  # address of the rows of the batch at which pieces begin, and the end
     "bounds_on",  # bytes from the bounds of a chunk to those of the next one, where they differ; else 0
     "parallel", "thread_num", "num_threads",  # addresses of the functions of a team; 0: the caller alone
+    "few",  # rows up to which threads share columns instead of rows
+    "worth",  # multiplications and additions of a sweep from which they do
+    "sweep", "context", "lines",  # whose columns they share: its number, the address of its context, its rows
     "low", "high",  # steps of this chunk
     "row_low", "row_high",  # their rows within a place of space time
 )  # fmt: skip
+
+SMALL_REST = 4  # times what one thread does alone is less than what threads share, where they share columns
 
 
 class Layout:
@@ -58,6 +64,22 @@ class Layout:
         Not so backward in time, where sequences begin at unlike steps: there it lies in both halves of a pair.
         """
         return place.space == "previous" or (place.space == "entering" and not backward)
+
+    def shared_work(self, sweep: Sweep) -> int:
+        """Multiplications and additions for one row, if threads may share its columns; else 0.
+
+        Sums over features go from column to column.
+        """
+        arranged = self.arranged[sweep]
+        tiles = tile_count(sweep.size, arranged.columns, self.width)
+        return arranged.work if tiles > 1 and not sweep.gathers else 0
+
+    def most_shared(self, sweeps: Iterable[Sweep]) -> int:
+        """The most that threads share of one of some sweeps; 0 if too much of the others is left to one thread."""
+        sweeps = tuple(sweeps)
+        most = max(map(self.shared_work, sweeps), default=0)
+        alone = sum(self.arranged[sweep].work for sweep in sweeps if not self.shared_work(sweep))
+        return most if SMALL_REST * alone <= most else 0
 
     def row_size(self, place: Place) -> int:
         """Elements from one row of a place to the next; sums in progress have a vector."""

@@ -41,6 +41,11 @@ class Panels(NamedTuple):
     columns: int  # vectors that each of them has in a tile
     panels: tuple[Panel, ...]  # in the order in which they are added
 
+    @property
+    def work(self) -> int:
+        """Multiplications and additions for one row."""
+        return sum(len(panel.views) * panel.views[0].shape[0] * panel.views[0].shape[1] for panel in self.panels)
+
 
 def panels_of(sweep: Sweep, width: int, most: int) -> Panels:
     """Arrange the products of a sweep: sums that multiply the same value stand side by side."""

@@ -39,6 +39,7 @@ class Team(NamedTuple):
         num_threads: Address of ``int (void)``, or 0.
         threads: How many to ask for.
         enter: Calls a compiled function that runs regions: ``enter(function, *arguments)``.
+        awake: Whether its threads wait awake, so that a region costs about a microsecond besides its work.
     """
 
     parallel: int
@@ -46,6 +47,7 @@ class Team(NamedTuple):
     num_threads: int
     threads: int
     enter: Callable[..., None]
+    awake: bool = False
 
 
 def team(threads: int) -> Team:
@@ -88,7 +90,13 @@ def _new_team(threads: int) -> Team:
 
 def _openmp(threads: int) -> Team | None:
     addresses = None if forked() else _gomp()
-    return Team(*addresses, threads, _directly) if addresses else None
+    return Team(*addresses, threads, _directly, _stay_awake(threads)) if addresses else None
+
+
+def _stay_awake(threads: int) -> bool:
+    """Whether threads of OpenMP wait awake: each has a processor, and nobody has asked them to sleep."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return threads <= processors and os.environ.get("OMP_WAIT_POLICY", "").lower() != "passive"
 
 
 def _python(threads: int) -> Team:

@@ -39,8 +39,8 @@ def emit_program(plan: Plan, layout: Layout, dtype: str, target: Target, *, back
     vectors = Vectors(module, dtype, target.width(dtype), target.instructions)
     regions = Regions(vectors, plan, layout, backward=backward)
     packs = [packing(vectors, str(n), panel.views, panel.columns) for n, panel in enumerate(layout.panels)]
-    functions = regions.emit()
-    parts = [_emit_packing(regions, packs), _emit_steps(regions, functions)]
+    calls = regions.emit()
+    parts = [_emit_packing(regions, packs), _emit_steps(regions, calls)]
     _emit_run(regions, parts)
     return module
 
@@ -48,34 +48,36 @@ def emit_program(plan: Plan, layout: Layout, dtype: str, target: Target, *, back
 def _entry(regions: Regions, name: str) -> llvm.Function:
     """Begin a function of the block that is called from outside."""
     function = regions.v.function(name, [regions.v.pointer], internal=False)
-    regions.block = function.args[0]
+    regions.block.start = function.args[0]
     return function
 
 
 def _emit_packing(regions: Regions, packs: list[llvm.Function]) -> llvm.Function:
-    v, layout = regions.v, regions.layout
+    v, layout, block = regions.v, regions.layout, regions.block
+    with regions.teams.region("packing") as piece:
+        for panel, pack in zip(layout.panels, packs, strict=True):
+            roots = [block.address(Root(view.root)) for view in panel.views]
+            tiles = tile_count(panel.views[0].shape[1], panel.columns, v.width)
+            v.builder.call(pack, [block.address(panel), *regions.teams.part(v.integer(tiles), piece), *roots])
     function = _entry(regions, "pack")
-    for panel, pack in zip(layout.panels, packs, strict=True):
-        roots = [regions.address(Root(view.root)) for view in panel.views]
-        tiles = tile_count(panel.views[0].shape[1], panel.columns, v.width)
-        v.builder.call(pack, [regions.address(panel), v.integer(0), v.integer(tiles), *roots])
+    regions.teams.share(v.module.globals["packing"])
     v.builder.ret_void()
     return function
 
 
-def _emit_steps(regions: Regions, functions: list[llvm.Function]) -> llvm.Function:
-    v, function = regions.v, _entry(regions, "steps")
-    steps, chunk, bounds = regions.number("steps"), regions.number("chunk"), regions.number("bounds")
+def _emit_steps(regions: Regions, calls: list[Callable[[], None]]) -> llvm.Function:
+    v, block, function = regions.v, regions.block, _entry(regions, "steps")
+    steps, chunk, bounds = block.number("steps"), block.number("chunk"), block.number("bounds")
     with v.loop(0, steps, chunk) as done:
         build = v.builder
         following = build.add(done, chunk)
         end = build.select(build.icmp_signed("<", following, steps), following, steps)
         low, high = (build.sub(steps, end), build.sub(steps, done)) if regions.backward else (done, end)
         _begin_chunk(regions, low, high)
-        regions.set("bounds", build.add(bounds, build.mul(build.sdiv(done, chunk), regions.number("bounds_on"))))
-        for region in functions:
-            _share(regions, region)
-    regions.set("bounds", bounds)
+        block.set("bounds", build.add(bounds, build.mul(build.sdiv(done, chunk), block.number("bounds_on"))))
+        for call in calls:
+            call()
+    block.set("bounds", bounds)
     v.builder.ret_void()
     return function
 
@@ -83,33 +85,19 @@ def _emit_steps(regions: Regions, functions: list[llvm.Function]) -> llvm.Functi
 def _emit_run(regions: Regions, parts: list[llvm.Function]) -> None:
     _entry(regions, "run")
     for part in parts:
-        regions.v.builder.call(part, [regions.block])
+        regions.v.builder.call(part, [regions.block.start])
     regions.v.builder.ret_void()
 
 
 def _begin_chunk(regions: Regions, low: Value, high: Value) -> None:
-    v = regions.v
+    v, block = regions.v, regions.block
     last = v.builder.sub(high, v.integer(1))
-    one, other = regions.start_of_step(low), regions.start_of_step(last)
+    one, other = block.start_of_step(low), block.start_of_step(last)
     ascending = v.builder.icmp_signed("<", one, other)
     row_low, row_last = v.builder.select(ascending, one, other), v.builder.select(ascending, other, one)
-    row_high = v.builder.add(row_last, regions.rows_of_step(last))
+    row_high = v.builder.add(row_last, block.rows_of_step(last))
     for name, value in {"low": low, "high": high, "row_low": row_low, "row_high": row_high}.items():
-        regions.set(name, value)
-
-
-def _share(regions: Regions, region: llvm.Function) -> None:
-    """Run a region on the team, or here if there is none."""
-    v, i32 = regions.v, llvm.IntType(32)
-    parallel = regions.number("parallel")
-    with v.builder.if_else(v.builder.icmp_signed("!=", parallel, v.integer(0))) as (together, alone):
-        with together:
-            kind = llvm.FunctionType(llvm.VoidType(), [v.pointer, v.pointer, i32, i32])
-            team = v.builder.inttoptr(parallel, kind.as_pointer())
-            pieces = v.builder.trunc(regions.number("pieces"), i32)
-            v.builder.call(team, [v.builder.bitcast(region, v.pointer), regions.block, pieces, llvm.Constant(i32, 0)])
-        with alone:
-            v.builder.call(region, [regions.block])
+        block.set(name, value)
 
 
 def described(plan: Plan) -> str:

@@ -27,6 +27,9 @@ CHUNK_BYTES = 1 << 20  # of what one chunk of time leaves for its weight gradien
 BALANCED = 16  # chunks at least, where sequences have unlike lengths: for each, threads share the batch anew
 CHUNK_ROWS = 256  # rows of a chunk from which its products run at full speed
 WORTH_SHARING = 1_000_000  # multiplications and additions of a chunk from which threads pay for being called
+WORTH_COLUMNS = 100_000  # of a sweep of one row, from which they pay for being called at every step
+WORTH_STEP = 300_000  # of a step that Python asks for, from which they pay for it
+FEW_EACH = 3  # rows for each thread up to which they rather share columns: weights are read in parts, not by each
 
 
 class Span(NamedTuple):
@@ -77,9 +80,7 @@ class Program:
         self._pace = Pace()
         self._block = ctypes.c_int64 * len(self.layout.slots)
         self.memory = _Memory(self.layout, self.dtype.itemsize)
-        self._work = sum(
-            len(panel.views) * panel.views[0].shape[0] * panel.views[0].shape[1] for panel in self.layout.panels
-        )
+        self._work = sum(panels.work for panels in self.layout.arranged.values())
         self._work += sum(one.view.shape[0] * (one.view.shape[1] if one.value else 1) for one in plan.reductions)
         self._chunk_size = sum(place.size for place in self.layout.places if place.space == "chunk")
 
@@ -122,15 +123,24 @@ class Program:
         work = self._work * min(chunk * span.rows, span.taken)
         return SERIAL if work < WORTH_SHARING else team(torch.get_num_threads())
 
+    def shares_columns(self, span: Span) -> bool:
+        """Whether a step alone is worth that threads share its columns."""
+        regions = self.plan.before, self.plan.loop, self.plan.after
+        most = max(map(self.layout.most_shared, regions))
+        if most < WORTH_COLUMNS or self._work * span.rows < WORTH_STEP:
+            return False
+        return span.rows <= FEW_EACH * team(torch.get_num_threads()).threads
+
     def numbers(self, span: Span, chunk: int, crew: Team, bounds: ctypes.Array[ctypes.c_int64]) -> list[int]:
         """What a block begins with."""
         first = (span.steps - 1) * span.rows if span.reverse else 0
         stride = -span.rows if span.reverse else span.rows
         starts = 0 if span.starts is None else span.starts.data_ptr()
+        few = FEW_EACH * crew.threads if crew.awake else 0
         across = crew.threads + 1
         each = [ctypes.addressof(bounds), 0 if len(bounds) == across else ctypes.sizeof(ctypes.c_int64) * across]
         shared = [crew.threads, *each, crew.parallel, crew.thread_num, crew.num_threads]
-        return [span.steps, span.rows, first, stride, starts, chunk, *shared, 0, 0, 0, 0]
+        return [span.steps, span.rows, first, stride, starts, chunk, *shared, few, WORTH_COLUMNS, *[0] * 7]
 
     def _bounds(self, span: Span, pieces: int, chunk: int) -> ctypes.Array[ctypes.c_int64]:
         if span.lengths is None:

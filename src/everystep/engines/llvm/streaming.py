@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable
 from ctypes import memmove
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,16 @@ from everystep.compiler.guards_walk import Walk
 from everystep.engines.job import Job, NothingToRunError
 from everystep.engines.llvm.door import Results, results_of
 from everystep.engines.llvm.finding import Found, find
+from everystep.engines.llvm.frame import Frame, Pace
 from everystep.engines.llvm.layout import NUMBERS, Root
 from everystep.engines.llvm.plainness import why_not_plain, why_watched
-from everystep.engines.llvm.pool import SERIAL
+from everystep.engines.llvm.pool import SERIAL, Team, team
 from everystep.engines.llvm.programs import Program, Span, bounds_of
 from everystep.engines.llvm.turns import Array, Block, laid_flat, room, turns
 from everystep.engines.stepping import Parts, streams_of
 from everystep.errors import EngineError
+
+AWAKE = 1e-3  # seconds for which threads wait awake for the next step; to wake them costs as much as it saves
 
 
 class Streaming:
@@ -80,19 +84,24 @@ class Streaming:
 
     def quick(self, x: Any) -> Array | Tensor | None:
         """Take one step the short way; None if x is not just what was expected, or must be looked at with care."""
-        kind = type(x)
-        if kind is np.ndarray:
-            if x.shape != self._shape or x.dtype is not self._dtype or self.stale():
+        if type(x) is np.ndarray:
+            if x.shape != self._shape or x.dtype is not self._dtype:
                 return None
+            for holder, key, value, version, address in self._watched:  # as in stale: a call costs a tenth of a step
+                if holder[key] is not value or value._version != version or value.data_ptr() != address:  # noqa: SLF001
+                    return None
             self._x[...] = x
-        elif kind is Tensor and self._fits(x) and not self.stale():
-            memmove(self._into, x.data_ptr(), self._size)
-        else:
+            turn = self._turn
+            self._enter(turn.address)
+            self._turn = turn.following
+            return turn.y.copy()
+        if type(x) is not Tensor or not self._fits(x) or self.stale():
             return None
+        memmove(self._into, x.data_ptr(), self._size)
         turn = self._turn
         self._enter(turn.address)
         self._turn = turn.following
-        return turn.y.copy() if kind is np.ndarray else torch.from_numpy(turn.y.copy())
+        return torch.from_numpy(turn.y.copy())
 
     def take(self, x: Any) -> Tensor:
         """Take one step on x; y is the caller's own."""
@@ -140,13 +149,15 @@ class Streaming:
     def _entry(self) -> Any:
         """The compiled function; short steps keep Python's lock, which is cheaper than to give it up."""
         program = self._program
+        if program.shares_columns(self._span):
+            return _Shared(program, self._span, SERIAL)
         if program.crew(self._span, 1) is SERIAL:
             function: Any = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(program.code.address("steps"))
             function.built = program.code
             return function
         if self._span.rows == 1:  # threads share rows
             return program.code.entry("steps", ctypes.c_void_p)
-        return _Shared(program, self._span)
+        return _Shared(program, self._span, None)
 
     def _find_short_way(self, *, plain: bool) -> None:
         self._x = next(iter(self._inputs.values()))
@@ -157,19 +168,36 @@ class Streaming:
 
 
 class _Shared:
-    """A step that several threads share: the team is asked for anew each time, as forks and settings change it."""
+    """A step that several threads share: the team is asked for anew each time, as forks and settings change it.
 
-    def __init__(self, program: Program, span: Span) -> None:
-        self._program, self._span = program, span
+    Args:
+        program: What takes the step.
+        span: Of one step.
+        rested: Who takes it when the threads have gone to sleep since the last one; the team if None.
+    """
+
+    def __init__(self, program: Program, span: Span, rested: Team | None) -> None:
+        self._program, self._span, self._rested = program, span, rested
         self._function = program.code.entry("steps", ctypes.c_void_p)
         self._block = ctypes.c_int64 * len(program.layout.slots)
+        self._made: dict[tuple[int, int, int], tuple[Block, Any]] = {}
+        self._pace, self._last = Pace(), 0.0
 
     def __call__(self, address: int) -> None:
-        crew = self._program.crew(self._span, 1)
+        asleep = self._rested if perf_counter() - self._last > AWAKE else None
+        crew = asleep or team(torch.get_num_threads())
+        kind = crew.parallel, crew.threads, address
+        made, _ = self._made.get(kind) or self._make(kind, crew)
+        block = self._block.from_buffer_copy(made)  # no other caller's
+        Frame(self._function, block, crew, self._span.rows, self._pace).run()
+        self._last = perf_counter()
+
+    def _make(self, kind: tuple[int, int, int], crew: Team) -> tuple[Block, Any]:
+        """The block at an address, for a team."""
         bounds = bounds_of(self._span, crew.threads)
-        block: Block = self._block.from_buffer_copy(self._block.from_address(address))  # no other caller's
+        block = self._block.from_buffer_copy(self._block.from_address(kind[2]))
         block[: len(NUMBERS)] = self._program.numbers(self._span, 1, crew, bounds)
-        crew.enter(self._function, ctypes.addressof(block))
+        return self._made.setdefault(kind, (block, bounds))
 
 
 def _refuse(tensors: Iterable[Tensor]) -> None:

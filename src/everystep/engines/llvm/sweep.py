@@ -1,6 +1,7 @@
 """One sweep as a function: for every tile of columns, rows by blocks: start the sums, add products, finish elementwise.
 
-``sweep_N(context, rows)``: the context holds an address for every slot of the layout, those of places at the first row.
+``sweep_N(context, rows, first_tile, last_tile)``: the context holds an address for every slot of the layout, those of
+places at the first row. A sweep without products takes single vectors for tiles.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class SweepEmitter:
         self.sums, self.columns, self.panels = layout.arranged[sweep]
         self.slots = max(1, len(self.sums)) * self.columns
         self.vectors_across = -(-sweep.size // self.width)
+        self.tiles = tile_count(sweep.size, self.columns, self.width)
         starts = [start for start in map(ir.start_of, self.sums) if start is not None]
         self.early = _needed(sweep, starts)
         gathered = [gather.node.inputs[0] for gather in sweep.gathers]
@@ -49,30 +51,29 @@ class SweepEmitter:
     def emit(self) -> llvm.Function:
         """Emit the function and those it calls."""
         block = self._block() if self.sums else None
-        function = self.v.function(self.name, [self.v.pointer, self.v.i64])
-        context, rows = function.args
+        function = self.v.function(self.name, [self.v.pointer, *[self.v.i64] * 3])
+        context, rows, first, last = function.args
         self.memory = Columns(self.v, self.layout, context)
         if block is None:
-            with self.v.loop(0, rows) as row, self.v.loop(0, self.vectors_across) as vector:
+            with self.v.loop(0, rows) as row, self.v.loop(first, last) as vector:
                 self._finish(self._at(row, vector), None)
         else:
-            self._tiles(block, rows)
+            self._through(block, rows, first, last)
         self.v.builder.ret_void()
         return function
 
     # tiles and blocks of rows
 
-    def _tiles(self, block: llvm.Function, rows: Value) -> None:
+    def _through(self, block: llvm.Function, rows: Value, first_tile: Value, last_tile: Value) -> None:
         build, number = self.v.builder, self.v.integer
-        tiles = tile_count(self.sweep.size, self.columns, self.width)
         alone = build.icmp_signed("==", rows, number(1))
         with build.if_else(alone) as (one_row, many_rows):
-            with one_row, self.v.loop(0, tiles, self._lines_of_one_row()) as tile:
-                lines = least(self.v, build.sub(number(tiles), tile), self._lines_of_one_row())
+            with one_row, self.v.loop(first_tile, last_tile, self._lines_of_one_row()) as tile:
+                lines = least(self.v, build.sub(last_tile, tile), self._lines_of_one_row())
                 build.call(block, [self.memory.context, number(0), tile, lines, number(0), number(1)])
             with many_rows:
                 blocks = build.sdiv(build.add(rows, number(self._most() - 1)), number(self._most()))
-                with self.v.loop(0, tiles) as tile, self.v.loop(0, blocks) as n:
+                with self.v.loop(first_tile, last_tile) as tile, self.v.loop(0, blocks) as n:
                     first = build.sdiv(build.mul(rows, n), blocks)
                     last = build.sdiv(build.mul(rows, build.add(n, number(1))), blocks)
                     build.call(block, [self.memory.context, first, tile, build.sub(last, first), number(1), number(0)])
@@ -81,7 +82,7 @@ class SweepEmitter:
         return min(MOST_ROWS, *(most_rows(self.v, panel.slots) for panel in self.panels))
 
     def _lines_of_one_row(self) -> int:
-        return min(TILES_OF_ONE_ROW, self._most(), tile_count(self.sweep.size, self.columns, self.width))
+        return min(TILES_OF_ONE_ROW, self._most(), self.tiles)
 
     def _block(self) -> llvm.Function:
         """``block(context, row, tile, lines, rows_on, tiles_on)``: lines are rows of one tile, or tiles of one row."""

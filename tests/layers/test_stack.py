@@ -19,14 +19,19 @@ from layers.by_hand import layered, random_like, row_by_row, some
 
 # A stack of every registered cell would take minutes; these differ in what a stack sees of a cell: the number of parts
 # of the state, and a y that is or is not one of them.
-SAMPLED = ("lstm", "gru_before", "elman", "jordan", "linear")
+SAMPLED = ("lstm", "gru_before", "jordan")
 NAMES = st.sampled_from(SAMPLED)
 SEEDS = st.integers(0, 2**16)
 LENGTHS = st.lists(st.integers(0, 6), min_size=1, max_size=4)
 QUICK = settings(max_examples=15, deadline=None)
-# What layers do with their cells is the same on every engine; the plain loop has nothing to compile.
-PLAINLY = es.use_engine("reference")
 INPUTS, HIDDEN = 3, 4
+
+
+@pytest.fixture(autouse=True)
+def plainly():
+    """What layers do with their cells is the same on every engine, and the plain loop has nothing to compile."""
+    with es.use_engine("reference"):
+        yield
 
 
 def stack(name, seed=0, *, bidirectional=False, **settings):
@@ -70,7 +75,6 @@ def test_a_stack_is_its_cells_one_after_another(name):
 
 
 @QUICK
-@PLAINLY
 @given(NAMES, SEEDS, LENGTHS)
 def test_both_ways_over_a_ragged_batch_are_each_row_alone(name, seed, lengths):
     layer = stack(name, seed, bidirectional=True)
@@ -94,7 +98,6 @@ def test_a_direction_that_does_not_respect_lengths_is_seen():
 
 
 @QUICK
-@PLAINLY
 @given(NAMES, SEEDS, st.integers(0, 8))
 def test_a_stack_cut_anywhere_equals_the_whole(name, seed, cut):
     layer = stack(name, seed)
@@ -109,7 +112,6 @@ def test_a_stack_cut_anywhere_equals_the_whole(name, seed, cut):
 
 
 @QUICK
-@PLAINLY
 @given(NAMES, SEEDS, st.permutations(range(4)))
 def test_a_permuted_batch_gives_permuted_results(name, seed, order):
     layer = stack(name, seed, bidirectional=True)
@@ -121,7 +123,6 @@ def test_a_permuted_batch_gives_permuted_results(name, seed, order):
 
 
 @QUICK
-@PLAINLY
 @given(NAMES, SEEDS)
 def test_both_ways_over_reversed_time_are_the_same_with_directions_exchanged(name, seed):
     torch.manual_seed(seed)
@@ -134,7 +135,6 @@ def test_both_ways_over_reversed_time_are_the_same_with_directions_exchanged(nam
 
 
 @QUICK
-@PLAINLY
 @given(NAMES, SEEDS, st.integers(1, 7), st.integers(0, 8))
 def test_episodes_inside_a_batch_are_read_alone_in_both_directions(name, seed, at, length):
     layer = stack(name, seed, bidirectional=True)
@@ -286,8 +286,8 @@ def test_a_state_survives_being_saved(tmp_path):
     state = layer(some(4, 2, INPUTS)).state
     save_file(flatten(state), tmp_path / "state.safetensors")
     again = unflatten(load_file(tmp_path / "state.safetensors"), like=layer.initial_state(2, some(0)))
-    x = some(3, 2, INPUTS)
-    assert torch.equal(layer(x, again).y, layer(x, state).y)
+    assert all(torch.equal(flatten(again)[path], part) for path, part in flatten(state).items())
+    check_same({"y": layer(some(3, 2, INPUTS) * 0, again).y}, {"y": layer(some(3, 2, INPUTS) * 0, state).y})
 
 
 def test_a_detached_state_has_no_history():

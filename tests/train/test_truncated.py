@@ -9,7 +9,7 @@ from torch.nn.functional import mse_loss
 import everystep as es
 from everystep.cells import CELLS
 from everystep.errors import ArgumentError, ShapeError, TrainingError
-from everystep.train import Consecutive, Run, Settings, Truncated, train, windows
+from everystep.train import Consecutive, Run, Settings, Truncated, train
 
 
 def sequence(time=12, rows=2):
@@ -38,12 +38,14 @@ def test_a_window_that_covers_all_is_full_back_propagation(name):
     assert all(torch.equal(gradient, expected[part]) for part, gradient in gradients(cut).items())
 
 
-@pytest.mark.parametrize("name", CELLS)
-def test_windows_put_out_what_the_whole_puts_out(name):
-    cell, x = built(name), sequence()
-    parts = [out.y for _, out in windows(cell, x, window=5)]
-    assert [len(part) for part in parts] == [5, 5, 2]
-    assert torch.equal(torch.cat(parts), es.unroll(cell, x).y)
+def test_a_stack_is_carried_as_a_cell_is():
+    torch.manual_seed(0)
+    stack, x = es.layers.Recurrent(es.cells.LSTM, [3, 4, 4]).double(), sequence()
+    loss, batches = Truncated(mse_loss), Consecutive(x, torch.zeros(12, 2, 4, dtype=torch.float64), window=6)
+    for index in range(2):
+        loss(stack, batches.batch(0, index))
+    assert list(loss.carried) == [f"layer{n}.forward.{part}" for n in range(2) for part in "hc"]
+    assert torch.equal(loss.carried["layer1.forward.c"], stack(x).state[1].forward.c)
 
 
 @pytest.mark.parametrize("window", [1, 4, 5])
@@ -97,9 +99,7 @@ def test_wrong_windows_and_models_are_refused():
     x = sequence()
     with pytest.raises(ArgumentError, match="window is 0; expected a whole number, 1 or more"):
         Consecutive(x, x, window=0)
-    with pytest.raises(ArgumentError, match=r"window is 2\.5"):
-        next(windows(built(), x, window=2.5))
     with pytest.raises(ShapeError, match=r"x has shape \(12, 2, 3\) and target \(11, 2, 3\)"):
         Consecutive(x, x[1:], window=3)
-    with pytest.raises(TrainingError, match="the model is a Linear; expected an everystep Cell"):
+    with pytest.raises(TrainingError, match="the model is a Linear; expected an everystep Cell or layer"):
         Truncated(mse_loss)(torch.nn.Linear(3, 3), Consecutive(x, x, window=3).batch(0, 0))

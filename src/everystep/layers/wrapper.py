@@ -90,7 +90,8 @@ class Wrapper(Cell[Any]):
 
     def around(self, noise: Noise, state: Any, x: Any, *context: Any) -> tuple[Any, Tensor]:
         """Take a step, given what was drawn for each place; nothing while it is not being trained."""
-        x = changed(lambda value: self.change("inputs", value, noise), x)
+        if isinstance(self.input_size, int):
+            x = changed(lambda value: self.change("inputs", value, noise), x)
         parts = {part: self.change(part, getattr(state, part), noise) for part in self.part_sizes}
         after, y = self.cell.step(state._replace(**parts), x, *context)
         return after, self.change("outputs", y, noise)

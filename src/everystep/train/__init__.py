@@ -7,7 +7,7 @@ from everystep.train.model_files import SavedModel, load_model, save_model
 from everystep.train.run import Run
 from everystep.train.settings import Settings
 from everystep.train.standing import Epoch
-from everystep.train.truncated import Consecutive, Truncated, Window, windows
+from everystep.train.truncated import Consecutive, Truncated, Window
 
 __all__ = [
     "Batches",
@@ -25,5 +25,4 @@ __all__ = [
     "read_log",
     "save_model",
     "train",
-    "windows",
 ]

@@ -1,17 +1,18 @@
-"""Truncated back-propagation through time: long sequences in windows, the state carried over, its gradient cut."""
+"""Truncated back-propagation in the training loop: windows of long sequences as batches, the state in checkpoints."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from everystep.cell import Cell
-from everystep.errors import ArgumentError, ShapeError, TrainingError
+from everystep.errors import ShapeError, TrainingError
+from everystep.layers import Layer, detach, flatten, unflatten
+from everystep.layers.truncated import check_window, run
 from everystep.train.tensor_file import fingerprint
-from everystep.unroll import Unrolled, unroll
 
 
 class Window(NamedTuple):
@@ -20,46 +21,6 @@ class Window(NamedTuple):
     x: Tensor  # (window, batch, input)
     target: Tensor  # (window, batch, output)
     first: bool  # whether the sequences begin here
-
-
-def windows(cell: Cell[Any], x: Tensor, window: int, state: Any = None) -> Iterator[tuple[slice, Unrolled]]:
-    """Unroll a long sequence window by window, for a training loop of one's own.
-
-    Gradients flow within a window and stop at its start; a window as long as x is full back-propagation.
-
-    Args:
-        cell: The cell.
-        x: Input, (time, batch, input).
-        window: Steps in a window, 1 or more.
-        state: State before the first step; None is the cell's own start.
-
-    Yields:
-        The place of the window in time, and what ``unroll`` gave for it.
-
-    Raises:
-        ArgumentError: ``window`` is not a whole number, 1 or more.
-
-    Example:
-        >>> import torch
-        >>> from everystep.cells import LSTM
-        >>> from everystep.train import windows
-        >>> cell, x, target = LSTM(1, 2), torch.randn(10, 3, 1), torch.randn(10, 3, 2)
-        >>> optimizer = torch.optim.SGD(cell.parameters(), lr=0.1)
-        >>> for place, out in windows(cell, x, window=4):
-        ...     optimizer.zero_grad()
-        ...     torch.nn.functional.mse_loss(out.y, target[place]).backward()
-        ...     _ = optimizer.step()
-
-    Source:
-        Williams and Peng, An efficient gradient-based algorithm for on-line training of recurrent network
-        trajectories, 1990.
-    """
-    _check_window("windows", window)
-    for start in range(0, x.shape[0], window):
-        place = slice(start, min(start + window, x.shape[0]))
-        out = unroll(cell, x[place], state)
-        yield place, out
-        state = _detached(out.state)
 
 
 class Consecutive:
@@ -83,7 +44,7 @@ class Consecutive:
     """
 
     def __init__(self, x: Tensor, target: Tensor, window: int) -> None:
-        _check_window("Consecutive", window)
+        check_window("Consecutive", "window", window)
         if x.dim() < 2 or x.shape[:2] != target.shape[:2] or x.shape[0] == 0:
             raise ShapeError(
                 f"Consecutive: x has shape {tuple(x.shape)} and target {tuple(target.shape)}; "
@@ -110,7 +71,7 @@ class Consecutive:
 
 
 class Truncated:
-    """A loss over consecutive windows that carries the state of a cell from one to the next.
+    """A loss over consecutive windows that carries the state of a cell or a layer from one to the next.
 
     The carried state has no gradient, and begins anew with each epoch. Checkpoints hold it.
 
@@ -118,7 +79,7 @@ class Truncated:
         loss: Called as ``loss(y, target)``, both (window, batch, output); gives a scalar.
 
     Raises:
-        TrainingError: When called with a model that is no ``Cell``.
+        TrainingError: When called with a model that is no cell and no layer.
 
     Example:
         >>> import torch
@@ -133,25 +94,19 @@ class Truncated:
 
     def __init__(self, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
         self.loss = loss
-        self.carried: dict[str, Tensor] = {}  # parts of the state, each (batch, size)
+        self.carried: dict[str, Tensor] = {}  # parts of the state by path, each (batch, size)
 
-    def __call__(self, cell: Any, batch: Window) -> Tensor:
+    def __call__(self, model: Any, batch: Window) -> Tensor:
         """Give the loss of one window."""
-        if not isinstance(cell, Cell):
+        if not isinstance(model, Cell | Layer):
             raise TrainingError(
-                f"Truncated: the model is a {type(cell).__name__}; expected an everystep Cell, whose state can be "
-                "carried. For another model write the loop yourself over windows(cell, x, window)."
+                f"Truncated: the model is a {type(model).__name__}; expected an everystep Cell or layer, whose state "
+                "can be carried. For another model write the loop yourself over es.layers.windows(cell, x, window)."
             )
-        carried = {part: value.to(batch.x.device) for part, value in self.carried.items()}
-        out = unroll(cell, batch.x, None if batch.first else cell.State(**carried))
-        self.carried = _detached(out.state)._asdict()
+        out = run(model, batch.x, None, None, None if batch.first else self._state(model, batch.x))
+        self.carried = flatten(detach(out.state))
         return self.loss(out.y, batch.target)
 
-
-def _detached(state: Any) -> Any:
-    return type(state)(*(part.detach() for part in state))
-
-
-def _check_window(who: str, window: int) -> None:
-    if not isinstance(window, int) or window < 1:
-        raise ArgumentError(f"{who}: window is {window!r}; expected a whole number, 1 or more.")
+    def _state(self, model: Cell[Any] | Layer, x: Tensor) -> Any:
+        carried = {path: value.to(x.device) for path, value in self.carried.items()}
+        return unflatten(carried, like=model.initial_state(x.shape[1], next(iter(carried.values()), x)))

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from everystep.compiler.ir import ELEMENTWISE
 from everystep.compiler.naming import Names
 from everystep.compiler.plan import Plan
 from everystep.compiler.plan_printer import plan_text
@@ -27,6 +28,7 @@ CHUNK_BYTES = 1 << 20  # of what one chunk of time leaves for its weight gradien
 BALANCED = 16  # chunks at least, where sequences have unlike lengths: for each, threads share the batch anew
 CHUNK_ROWS = 256  # rows of a chunk from which its products run at full speed
 WORTH_SHARING = 1_000_000  # multiplications and additions of a chunk from which threads pay for being called
+OPERATION = 8  # multiplications and additions that take as long as an operation on a number in memory
 WORTH_COLUMNS = 100_000  # of a sweep of one row, from which they pay for being called at every step
 WORTH_STEP = 300_000  # of a step that Python asks for, from which they pay for it
 FEW_EACH = 3  # rows for each thread up to which they rather share columns: weights are read in parts, not by each
@@ -82,6 +84,8 @@ class Program:
         self.memory = _Memory(self.layout, self.dtype.itemsize)
         self._work = sum(panels.work for panels in self.layout.arranged.values())
         self._work += sum(one.view.shape[0] * (one.view.shape[1] if one.value else 1) for one in plan.reductions)
+        if not self.layout.panels:  # else products take nearly all of the time
+            self._work += OPERATION * sum(n.size for sweep in plan.sweeps for n in sweep.nodes if n.op in ELEMENTWISE)
         self._chunk_size = sum(place.size for place in self.layout.places if place.space == "chunk")
 
     def run(self, span: Span, tensors: Mapping[object, Tensor]) -> None:

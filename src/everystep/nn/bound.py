@@ -97,7 +97,7 @@ class GRU(Bound, cells.GRU):
         """``bias_ih + bias_hh`` for reset and update, ``bias_ih`` for the candidate."""
         if self.bias_ih is None or self.bias_hh is None:
             return None
-        return torch.addcmul(self.bias_ih, self.bias_hh, self.gates)
+        return torch.addcmul(self.bias_ih, self.bias_hh, self.gates.to(self.bias_hh))
 
     @property
     def d(self) -> Tensor | None:

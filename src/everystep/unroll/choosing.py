@@ -98,6 +98,8 @@ def _state_of_llvm() -> str:
 
 def serves(device: torch.device) -> bool:
     """Whether a compiled engine computes on a device; where none does, the plain loop is all there is."""
+    if is_dynamo_compiling():  # which can't look into LLVM; what it makes of a layer runs on any CPU
+        return device.type == "cpu"
     return device.type == "cpu" and _state_of_llvm().startswith("ready")
 
 

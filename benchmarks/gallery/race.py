@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 import everystep as es
 from benchmarks.gallery.twins import Twin, installed
-from benchmarks.peers.machine import Watch
-from benchmarks.peers.timing import in_rounds
+from benchmarks.peers.race import quietly
 from everystep.cells import CELLS
 
 POINT = (100, 32, 64, 64)  # time, batch, input, hidden
@@ -59,9 +58,8 @@ def race(name: str, seconds: float) -> Record:
         sides[PACKAGE] = lambda: _trained(layer, x, lambda x: twin.run(layer, x, _start(cell, x))[0])
     lstm = nn.LSTM(inputs, hidden)
     sides[LSTM] = lambda: _trained(lstm, x, lambda x: lstm(x)[0])
-    with Watch() as watch:
-        times = in_rounds(sides, seconds, ROUNDS)
-    return Record(name, "" if twin is None else twin.package, times, watch.others)
+    times, others = quietly(sides, seconds, ROUNDS)
+    return Record(name, "" if twin is None else twin.package, times, others)
 
 
 def _unrolled(cell: es.Cell[Any], engine: str) -> Callable[[Tensor], Tensor]:

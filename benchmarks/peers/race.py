@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.peers import machine
 from benchmarks.peers.contender import TOLERANCE, Contender, LeftOut, judge, worst
-from benchmarks.peers.timing import in_rounds
+from benchmarks.peers.timing import ROUNDS, in_rounds
 from benchmarks.peers.work import Point, Work, is_chaotic, make
 
 QUIET = 0.06  # part of the machine used by others; beyond it two threads of a side are seldom both running
@@ -67,17 +67,19 @@ def race(mode: str, cell: str, point: Point, sides: Mapping[str, ModuleType], se
     runs = {name: side.run for name, side in ready.items()}
     if mode != "step":
         runs[machine.SGEMM] = machine.sgemm()
-    times, others = _quietly(runs, seconds)
+    times, others = quietly(runs, seconds)
     _forget()
     return Record(mode, cell, point, work.operations, times, errors, left_out, others)
 
 
-def _quietly(runs: Mapping[str, Callable[[], Any]], seconds: float) -> tuple[dict[str, list[float]], float]:
+def quietly(
+    runs: Mapping[str, Callable[[], Any]], seconds: float, rounds: int = ROUNDS
+) -> tuple[dict[str, list[float]], float]:
     """Time all of it, and once more where others were busy meanwhile; the quieter of the two counts."""
     found = []
     while len(found) < TRIES:
         with machine.Watch() as watch:
-            times = in_rounds(runs, seconds)
+            times = in_rounds(runs, seconds, rounds)
         found.append((watch.others, times))
         if watch.others < QUIET:
             break

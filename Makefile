@@ -14,7 +14,7 @@ BENCH  ?= full
 RECIPE_DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour test golden check format bench recipes wheel wheel-check docs constraints clean
+.PHONY: help demo tour test conformance golden check format bench recipes wheel wheel-check docs constraints clean
 
 help:  ## List what make can do.
 	@echo "everystep: what make can do (each sets up $(VENV) first where it needs it)"
@@ -31,6 +31,10 @@ tour: $(READY)  ## Go through the lecture notes, item by item, into one page.
 test: $(READY)  ## Run every test, the examples in docstrings, README and docs included.
 	@echo "==> tests on all cores (choose some with TESTS='-k lstm')"
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(TESTS)
+
+conformance: $(READY)  ## Run every case of the suites that others wrote for what we stand in for (minutes).
+	@echo "==> conformance"
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 -m conformance tests $(TESTS)
 
 golden: $(READY)  ## Renew the kept texts of graphs and plans, what docs/compiler.md prints, and the list of docs/gallery.md.
 	@EVERYSTEP_RENEW=1 $(BIN)/python -m pytest -q tests/compiler/test_golden.py tests/test_compiler_page.py tests/test_gallery_page.py

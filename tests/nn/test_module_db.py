@@ -1,7 +1,8 @@
 """The drop-ins in torch's own table of modules: its constructors, its inputs, its references, its errors.
 
 What is done with each case is what torch's suite does with it: forward beside the reference, first and second
-derivatives by finite differences, saving, odd memory layouts, factories, and errors by kind and words.
+derivatives by finite differences, saving, odd memory layouts, factories, and errors by kind and words. Every case takes
+minutes, most of them compiling; here go every seventh, while training, and all of them in ``make conformance``.
 """
 
 from __future__ import annotations
@@ -28,19 +29,25 @@ INFO = {info.name.removeprefix("nn."): info for info in module_db if info.name.r
 COUNTS = {"RNN": 32, "LSTM": 32, "GRU": 16, "RNNCell": 3, "LSTMCell": 2, "GRUCell": 2}  # at least, in each mode
 
 pytestmark = pytest.mark.filterwarnings("ignore::everystep.errors.FallbackWarning")  # second derivatives are slower
+conformance = pytest.mark.conformance
 every_module = pytest.mark.parametrize("name", NAMES)
-in_both_modes = pytest.mark.parametrize("training", [True, False], ids=["training", "evaluating"])
+in_both_modes = pytest.mark.parametrize(
+    ("training", "every"),
+    [
+        pytest.param(True, 7, id="some"),
+        pytest.param(True, 1, id="training", marks=conformance),
+        pytest.param(False, 1, id="evaluating", marks=conformance),
+    ],
+)
 
 
-def inputs(name, *, training, requires_grad, dtype=torch.float64):
-    """The cases of torch's table."""
+def inputs(name, *, training, requires_grad, dtype=torch.float64, every=1):
+    """The cases of torch's table, or some of them."""
     with freeze_rng_state():
         torch.manual_seed(0)
         info = INFO[name]
-        found = info.module_inputs_func(
-            info, device="cpu", dtype=dtype, requires_grad=requires_grad, training=training
-        )
-        return [one for one in found if one.forward_input is not None]
+        found = info.module_inputs_func(info, device="cpu", dtype=dtype, requires_grad=requires_grad, training=training)
+        return [one for one in found if one.forward_input is not None][::every]
 
 
 def made(name, case, *, training, dtype=torch.float64):
@@ -80,8 +87,8 @@ def test_the_table_has_the_cases_that_it_had(name):
 @every_module
 @in_both_modes
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
-def test_forward_is_the_reference(name, training, dtype):
-    for case in inputs(name, training=training, requires_grad=False, dtype=dtype):
+def test_forward_is_the_reference(name, training, every, dtype):
+    for case in inputs(name, training=training, requires_grad=False, dtype=dtype, every=every):
         layer = made(name, case, training=training, dtype=dtype)
         outputs = called(layer, case)
         if case.reference_fn is not None and not isinstance(case.forward_input.args[0], PackedSequence):
@@ -91,8 +98,8 @@ def test_forward_is_the_reference(name, training, dtype):
 
 @every_module
 @in_both_modes
-def test_forward_is_that_of_torch(name, training):
-    for case in inputs(name, training=training, requires_grad=False):
+def test_forward_is_that_of_torch(name, training, every):
+    for case in inputs(name, training=training, requires_grad=False, every=every):
         layer = made(name, case, training=training)
         theirs = getattr(nn, name)(*case.constructor_input.args, **case.constructor_input.kwargs).double()
         theirs.load_state_dict(layer.state_dict())
@@ -100,8 +107,8 @@ def test_forward_is_that_of_torch(name, training):
             torch.testing.assert_close(ours, right, rtol=0, atol=1e-14)  # a few roundings of float64 in another order
 
 
-def differentiated(name, training, check):
-    for case in inputs(name, training=training, requires_grad=True):
+def differentiated(name, training, every, check):
+    for case in inputs(name, training=training, requires_grad=True, every=every):
         layer = made(name, case, training=training)
         names, weights = zip(*layer.named_parameters(), strict=True)
         given = [case.forward_input.args, tuple(case.forward_input.kwargs.values())]
@@ -119,20 +126,20 @@ def differentiated(name, training, check):
 
 @every_module
 @in_both_modes
-def test_first_derivatives_are_finite_differences(name, training):
-    differentiated(name, training, gradcheck)
+def test_first_derivatives_are_finite_differences(name, training, every):
+    differentiated(name, training, every, gradcheck)
 
 
 @every_module
 @in_both_modes
-def test_second_derivatives_are_finite_differences(name, training):
-    differentiated(name, training, lambda function, values: gradgradcheck(function, values))
+def test_second_derivatives_are_finite_differences(name, training, every):
+    differentiated(name, training, every, lambda function, values: gradgradcheck(function, values))
 
 
 @every_module
 @in_both_modes
-def test_a_saved_module_gives_the_same(name, training):
-    for case in inputs(name, training=training, requires_grad=False):
+def test_a_saved_module_gives_the_same(name, training, every):
+    for case in inputs(name, training=training, requires_grad=False, every=every):
         layer = made(name, case, training=training)
         before = called(layer, case)
         file = io.BytesIO()
@@ -146,9 +153,10 @@ def test_a_saved_module_gives_the_same(name, training):
 
 
 @every_module
-def test_inputs_and_gradients_may_lie_in_any_way(name):
-    for case in inputs(name, training=True, requires_grad=True):
-        layer = made(name, case, training=True)
+@in_both_modes
+def test_inputs_and_gradients_may_lie_in_any_way(name, training, every):
+    for case in inputs(name, training=training, requires_grad=True, every=every):
+        layer = made(name, case, training=training)
         given = case.forward_input.args
         if isinstance(given[0], PackedSequence):
             continue
@@ -185,11 +193,11 @@ def test_every_case_has_a_repr(name):
 @every_module
 @in_both_modes
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
-def test_wrong_calls_raise_what_torch_promises(name, training, dtype):
+def test_wrong_calls_raise_what_torch_promises(name, training, every, dtype):
     info = INFO[name]
     found = info.module_error_inputs_func(info, device="cpu", dtype=dtype, requires_grad=False, training=training)
     assert len(found) >= 4
-    for error in found:
+    for error in found:  # all: they compile nothing
         case = error.module_error_input
         if error.error_on is ModuleErrorEnum.CONSTRUCTION_ERROR:
             with pytest.raises(error.error_type, match=error.error_regex):

@@ -8,7 +8,7 @@ from everystep.nn import bound
 from everystep.nn.layer import Layer
 
 
-class GRU(Layer, nn.GRU):
+class GRU(Layer):
     r"""``torch.nn.GRU``, with the steps of :class:`~everystep.cells.GRU`, reset after the product.
 
     Constructor, ``state_dict``, first weights and returns are torch's, and so are the errors, with the mend added.
@@ -22,6 +22,8 @@ class GRU(Layer, nn.GRU):
         >>> output.shape, list(record)
         (torch.Size([20, 4, 16]), ['layer0.forward.update', 'layer0.reverse.update'])
     """
+
+    _torchs = nn.GRU
 
     def _bind(self, weights: bound.Weights) -> bound.Bound:
         return bound.GRU(weights, self.hidden_size)

@@ -22,9 +22,18 @@ _Read = tuple[tuple[str, Tensor], ...]  # weights by torch's names
 
 
 class Layer(nn.RNNBase):
-    """A layer of torch whose steps are everystep's; comes before torch's own class among the bases."""
+    """A layer of torch whose steps are everystep's.
 
+    It is made by torch's own constructor, whose contents it takes over; torch's class itself is no base, since
+    ``torch.compile`` refuses to look into anything that is one.
+    """
+
+    _torchs: ClassVar[type[nn.RNNBase]]  # torch's own class
     _kept: ClassVar[tuple[Stack, _Read] | None] = None  # none before a layer has run
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.__dict__.update(vars(self._torchs(*args, **kwargs)))
+        self._stack()  # here, where no compiler is at work
 
     @abstractmethod
     def _bind(self, weights: Weights) -> Bound:
@@ -76,7 +85,7 @@ class Layer(nn.RNNBase):
         why = self._misfit(x, hx, layout, stack)
         if lengths is resets is record is None:
             if why is not None or is_for_torch(x):
-                return by_torch(lambda: super(Layer, self).forward(input, hx), why)
+                return by_torch(lambda: self._torchs.forward(self, input, hx), why)
         elif why is not None:
             raise ArgumentError(why)
         asked = self._asked(layout, stack, x, lengths, resets, record)
@@ -138,8 +147,12 @@ class Layer(nn.RNNBase):
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        state.pop("_kept", None)  # made again from the weights
+        state.pop("_kept", None)
         return state
+
+    def __setstate__(self, d: dict[str, Any]) -> None:
+        super().__setstate__(d)
+        self._stack()
 
 
 def _stacked(last: list[Parts]) -> list[Tensor]:

@@ -11,7 +11,7 @@ from everystep.nn.layer import Layer
 from everystep.nn.stack import Parts
 
 
-class LSTM(Layer, nn.LSTM):
+class LSTM(Layer):
     r"""``torch.nn.LSTM``, with the steps of :class:`~everystep.cells.LSTM`; with ``proj_size`` those of ``LSTMP``.
 
     Constructor, ``state_dict``, first weights and returns are torch's, and so are the errors, with the mend added.
@@ -26,6 +26,11 @@ class LSTM(Layer, nn.LSTM):
         >>> record["layer0.forward.c"].shape
         torch.Size([20, 4, 8])
     """
+
+    _torchs = nn.LSTM
+    check_forward_args = nn.LSTM.check_forward_args  # what torch's forward calls
+    get_expected_cell_size = nn.LSTM.get_expected_cell_size
+    permute_hidden = nn.LSTM.permute_hidden
 
     def _bind(self, weights: bound.Weights) -> bound.Bound:
         if self.proj_size:

@@ -8,7 +8,7 @@ from everystep.nn import bound
 from everystep.nn.layer import Layer
 
 
-class RNN(Layer, nn.RNN):
+class RNN(Layer):
     r"""``torch.nn.RNN``, with the steps of :class:`~everystep.cells.Elman`.
 
     Constructor, ``state_dict``, first weights and returns are torch's, and so are the errors, with the mend added.
@@ -21,6 +21,8 @@ class RNN(Layer, nn.RNN):
         >>> output.shape, h_n.shape
         (torch.Size([20, 4, 8]), torch.Size([2, 4, 8]))
     """
+
+    _torchs = nn.RNN
 
     def _bind(self, weights: bound.Weights) -> bound.Bound:
         return bound.RNN(weights, self.hidden_size, self.nonlinearity)

@@ -1,0 +1,159 @@
+"""A cell that attends, before or after its state is updated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from everystep.cell import Cell, tap
+from everystep.errors import ShapeError
+from everystep.seq2seq.attention import Attention
+from everystep.seq2seq.noise import noised, parted
+from everystep.seq2seq.stacked import Stacked, named_state
+
+QUERY = "query"
+
+
+class Attentive(Cell[Any]):
+    r"""A stack of cells that attends to a memory; context is what :meth:`Attention.look` returns.
+
+    What it puts out joins what the stack put out and the context vector:
+
+    .. math:: y = \tanh(V [h;\ c])
+
+    Attention weights are tapped as ``attention``.
+
+    Args:
+        cell: The stack.
+        attention: How it attends.
+        output_size: Features of y; as many as the stack puts out when not given.
+        input_size: Features of x.
+        parts: Sizes of the state's parts.
+    """
+
+    def __init__(
+        self, cell: Stacked, attention: Attention, output_size: int | None, input_size: int, parts: dict[str, Any]
+    ) -> None:
+        who = type(self).__name__
+        if attention.query_size != cell.output_size:
+            raise ShapeError(
+                f"{who}: the cell puts out {cell.output_size} features and a query of {type(attention).__name__} has "
+                f"{attention.query_size}; expected as many."
+            )
+        self._parts = tuple(parts)
+        super().__init__(input_size, cell.output_size if output_size is None else output_size, **parts)
+        self.cell = cell
+        self.attention = attention
+        self.join = nn.Linear(cell.output_size + attention.memory_size, self.output_size)
+
+    @property
+    def State(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]  # noqa: N802
+        """The NamedTuple of its parts."""
+        return named_state("Attentive", self._parts)
+
+    def initial_state(self, batch_size: int, like: Tensor, context: Any = None) -> Any:  # noqa: ARG002
+        """Make the state before the first step: the stack's own, and zeros for a query."""
+        query = [like.new_zeros(batch_size, self.cell.output_size)] if QUERY in self._parts else []
+        return self.State(*self.cell.initial_state(batch_size, like), *query)
+
+    @property
+    def draws(self) -> bool:
+        """Whether something is drawn for an unroll."""
+        return self.cell.draws
+
+    def noised(self, x: Any, context: Any = None) -> tuple[Any, Any]:
+        """Put beside x and context what the stack draws."""
+        return noised([self.cell], x, context)
+
+    def attend(self, query: Tensor, looked: Any) -> Tensor:
+        """Attend, and tap the weights."""
+        vector, weights = self.attention(query, *looked)
+        tap("attention", weights)
+        return vector
+
+    def joined(self, h: Tensor, vector: Tensor) -> Tensor:
+        """Join what the stack put out and a context vector."""
+        return torch.tanh(self.join(torch.cat([h, vector], dim=-1)))  # tanh(V [h; c])
+
+
+class AttendAfter(Attentive):
+    r"""A stack of cells that attends with its new state.
+
+    .. math::
+        s(t+1),\ h &= \mathrm{step}(s(t),\ x(t+1)) \\
+        c &= \mathrm{attend}(h), \qquad y = \tanh(V [h;\ c])
+
+    Where y is not fed back, attention is no part of the recurrence: :meth:`over` attends to all steps in one product.
+    With ``Feedback(AttendAfter(...))`` y enters the next step beside x: input feeding.
+
+    Args:
+        cell: The stack.
+        attention: How it attends.
+        output_size: Features of y; as many as the stack puts out when not given.
+
+    Source: Luong, Pham & Manning (2015), "Effective approaches to attention-based neural machine translation",
+    equation 5 and, for input feeding, section 3.3.
+    """
+
+    def __init__(self, cell: Stacked, attention: Attention, output_size: int | None = None) -> None:
+        assert isinstance(cell.input_size, int)
+        super().__init__(cell, attention, output_size, cell.input_size, cell.part_sizes)
+
+    def step(self, state: Any, x: Any, context: Any) -> tuple[Any, Tensor]:
+        """Take a step of the stack, then attend."""
+        x, (of_step,) = parted(x, 1)
+        looked, (of_row,) = parted(context, 1)
+        after, h = self.cell.step(self.cell.State(*state), of_step.beside(x), *of_row.context)
+        y = self.joined(h, self.attend(h, looked))
+        return self.State(*after), y
+
+    def over(
+        self, x: Any, state: Any, looked: Any, lengths: Tensor | None = None, engine: str = "auto"
+    ) -> tuple[Tensor, str]:
+        """Run the stack over whole sequences, then attend to all steps at once: y, and the engines that ran."""
+        h, ran = self.cell.over(x, self.cell.State(*state), lengths, engine)
+        vector, _ = self.attention(h, *looked)
+        return self.joined(h, vector), ran
+
+
+class AttendBefore(Attentive):
+    r"""A stack of cells that attends with what it put out last, and takes in what it found.
+
+    .. math::
+        c &= \mathrm{attend}(h(t)) \\
+        s(t+1),\ h(t+1) &= \mathrm{step}(s(t),\ [x(t+1);\ c]), \qquad y = \tanh(V [h(t+1);\ c])
+
+    h(t) is the part ``query`` of the state.
+
+    Args:
+        cell: The stack; it takes the features of x and of the memory.
+        attention: How it attends.
+        output_size: Features of y; as many as the stack puts out when not given.
+
+    Raises:
+        ShapeError: The stack takes fewer features than the memory has.
+
+    Source: Bahdanau, Cho & Bengio (2015), "Neural machine translation by jointly learning to align and translate",
+    section 3.1; there a maxout layer sees the symbol before as well.
+    """
+
+    def __init__(self, cell: Stacked, attention: Attention, output_size: int | None = None) -> None:
+        assert isinstance(cell.input_size, int)
+        own = cell.input_size - attention.memory_size
+        if own < 0:
+            raise ShapeError(
+                f"AttendBefore: the cell takes {cell.input_size} features; expected those of x and "
+                f"{attention.memory_size} of the memory."
+            )
+        super().__init__(cell, attention, output_size, own, {**cell.part_sizes, QUERY: cell.output_size})
+
+    def step(self, state: Any, x: Any, context: Any) -> tuple[Any, Tensor]:
+        """Attend, then take a step of the stack."""
+        x, (of_step,) = parted(x, 1)
+        looked, (of_row,) = parted(context, 1)
+        vector = self.attend(state[-1], looked)
+        x = of_step.beside(torch.cat([x, vector], dim=-1))  # [x(t+1); c]
+        after, h = self.cell.step(self.cell.State(*state[:-1]), x, *of_row.context)
+        return self.State(*after, h), self.joined(h, vector)

@@ -1,0 +1,198 @@
+"""The decoder: what was said so far, and a memory to look at, in; what comes next out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from everystep.cell import Cell, listen
+from everystep.engines.stepping import each_stream
+from everystep.errors import unknown
+from everystep.layers import Feedback, VariationalDropout
+from everystep.seq2seq.attention import Attention, Looked
+from everystep.seq2seq.attentive import AttendAfter, AttendBefore, Attentive
+from everystep.seq2seq.encoder import Encoded, Make
+from everystep.seq2seq.readout import Readout
+from everystep.seq2seq.stacked import Stacked
+from everystep.unroll import unroll
+
+
+class Memory(NamedTuple):
+    """What a decoder needs of source sequences; rows first, so that ``layers.select`` takes rows of it."""
+
+    looked: Looked | None  # what is attended to
+    start: Any  # the decoder's state before the first step
+
+
+class Forced(NamedTuple):
+    """What a decoder made of sequences that it was told."""
+
+    features: Tensor  # (target time, batch, features)
+    embedded: Tensor  # (target time, batch, embedding)  what entered
+    engine: str
+
+
+class Decoder(nn.Module):
+    """Symbols, embedded, through a stack of cells that may attend; scores of the next symbol out.
+
+    Without input feeding, and with attention after the state update, the stack runs layer after layer and attention
+    looks at all steps at once. Else a step of everything is one step of one cell.
+
+    Args:
+        embedding: That of the target symbols; it may be another module's too.
+        hidden_size: Units of each cell.
+        make: A cell class, or a function of input and hidden size.
+        memory_size: Features of the encoder's memory.
+        layers: How many cells.
+        attention: An attention class, or a function of query and memory size; None attends to nothing.
+        attend: ``"after"`` the state update, or ``"before"`` it.
+        input_feeding: What a step puts out enters the next one.
+        tied: The readout's weight is the embedding's.
+        readout_embedding: The readout sees the symbol before.
+        dropout: Probability to drop a feature: of the embedding and before the readout anew at each step, between
+            layers once for a sequence.
+
+    Example:
+        >>> import torch, everystep as es
+        >>> from everystep.seq2seq import Decoder, Encoder, General, embedding
+        >>> encoder = Encoder(embedding(100, 16), 8, es.cells.GRU)
+        >>> decoder = Decoder(
+        ...     embedding(50, 16), 8, es.cells.LSTM, memory_size=encoder.output_size, attention=General
+        ... )
+        >>> encoded = encoder(torch.randint(100, (5, 3)), lengths=torch.tensor([5, 2, 4]))
+        >>> memory = decoder.remember(encoded, {})
+        >>> scores, state, weights = decoder.advance(memory.start, torch.tensor([2, 2, 2]), memory)
+        >>> scores.shape, weights[1].count_nonzero()
+        (torch.Size([3, 50]), tensor(2))
+    """
+
+    def __init__(
+        self,
+        embedding: nn.Embedding,
+        hidden_size: int,
+        make: Make,
+        *,
+        memory_size: int,
+        layers: int = 1,
+        attention: Callable[[int, int], Attention] | None = None,
+        attend: str = "after",
+        input_feeding: bool = False,
+        tied: bool = False,
+        readout_embedding: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if attend not in _ATTENTIVE:
+            raise unknown("Decoder", "attend", attend, _ATTENTIVE)
+        put_out = make(1, hidden_size).output_size
+        fed = input_feeding * put_out
+        seen = memory_size * (attention is not None and attend == "before")
+        self.stack = _stack(make, embedding.embedding_dim + fed + seen, hidden_size, layers, dropout)
+        cell: Cell[Any] = self.stack
+        if attention is not None:
+            cell = _ATTENTIVE[attend](self.stack, attention(self.stack.output_size, memory_size))
+        self.attention = cell.attention if isinstance(cell, Attentive) else None
+        self.cell = Feedback(cell) if input_feeding else cell
+        self.embedding = embedding
+        self.dropout = nn.Dropout(dropout)
+        self.readout = Readout(cell.output_size, self.embedding, tied=tied, sees_embedding=readout_embedding)
+
+    def remember(self, encoded: Encoded, start: Mapping[str, Tensor]) -> Memory:
+        """Make ready what all steps need.
+
+        Args:
+            encoded: What the encoder made.
+            start: Parts of the first state by name, as a bridge gives them; the others begin as they would anyway.
+        """
+        looked = None if self.attention is None else self.attention.look(encoded.memory, encoded.lengths)
+        state = self.cell.initial_state(encoded.memory.shape[1], encoded.memory)
+        return Memory(looked, state._replace(**{part: start[part] for part in start if part in state._fields}))
+
+    def over(self, entering: Tensor, memory: Memory, lengths: Tensor, engine: str = "auto") -> Forced:
+        """Say what is told: the symbol that enters each step is known.
+
+        Args:
+            entering: (target time, batch) int64.
+            memory: What was remembered of the source.
+            lengths: (batch,) steps of each target.
+            engine: As for ``unroll``.
+        """
+        embedded = self.dropout(self.embedding(entering))
+        if isinstance(self.cell, Stacked):
+            return Forced(*_between(self.cell.over(embedded, memory.start, lengths, engine), embedded))
+        if isinstance(self.cell, AttendAfter):
+            return Forced(*_between(self.cell.over(embedded, memory.start, memory.looked, lengths, engine), embedded))
+        out = unroll(self.cell, embedded, memory.start, context=memory.looked, lengths=lengths, engine=engine)
+        return Forced(out.y, embedded, out.engine)
+
+    def sampled(self, entering: Tensor, memory: Memory, told: Tensor) -> Forced:
+        """Say what is told at some steps, and at the others go on from what it says itself, the likeliest symbol.
+
+        Gradients do not flow through the choice of a symbol.
+
+        Args:
+            entering: (target time, batch) int64; the first is always told.
+            memory: What was remembered of the source.
+            told: (target time, batch) bool, true where ``entering`` enters.
+        """
+        like = memory.start[0].new_empty(*entering.shape, self.embedding.embedding_dim)
+        x, context = self.cell.noised(like, memory.looked) if self.cell.draws else (like, memory.looked)
+        state, features, embedded = memory.start, [], []
+        said = torch.empty(0)
+        for t, truth in enumerate(entering):
+            symbols = truth if t == 0 else torch.where(told[t], truth, said)
+            embedded.append(self.dropout(self.embedding(symbols)))
+            state, y = self.cell.step(state, _at(x, t, embedded[-1]), *_one(context))
+            features.append(y)
+            with torch.no_grad():
+                said = self.readout(y, embedded[-1]).argmax(-1)
+        empty = like.new_empty(0, entering.shape[1], self.cell.output_size)
+        if not features:
+            return Forced(empty, like, "reference")
+        return Forced(torch.stack(features), torch.stack(embedded), "reference")
+
+    def advance(self, state: Any, symbols: Tensor, memory: Memory) -> tuple[Tensor, Any, Tensor | None]:
+        """Take one step of a search.
+
+        Args:
+            state: The state, rows first.
+            symbols: (rows,) int64, what enters.
+            memory: Of the same rows.
+
+        Returns:
+            Log probabilities of what comes next, (rows, symbols), the state after, and attention weights (rows,
+            positions) where it attends; positions past a length have weight 0.
+        """
+        embedded = self.dropout(self.embedding(symbols))
+        with listen() as taps:
+            state, y = self.cell.step(state, embedded, *_one(memory.looked))
+        scores = self.readout(self.dropout(y), embedded)
+        return torch.log_softmax(scores, dim=-1), state, taps.get("attention")
+
+
+_ATTENTIVE: dict[str, Any] = {"after": AttendAfter, "before": AttendBefore}
+
+
+def _stack(make: Make, input_size: int, hidden_size: int, layers: int, dropout: float) -> Stacked:
+    cells = [make(input_size, hidden_size)]
+    while len(cells) < layers:
+        cell = make(cells[-1].output_size, hidden_size)
+        cells.append(VariationalDropout(cell, inputs=dropout) if dropout else cell)
+    return Stacked(*cells)
+
+
+def _between(run: tuple[Tensor, str], embedded: Tensor) -> tuple[Tensor, Tensor, str]:
+    features, engine = run
+    return features, embedded, engine
+
+
+def _one(context: Any) -> tuple[Any, ...]:
+    return () if context is None else (context,)
+
+
+def _at(x: Any, t: int, embedded: Tensor) -> Any:
+    """Give one step of x, with what is drawn for it, and the embedded symbol in its place."""
+    return embedded if isinstance(x, Tensor) else each_stream(lambda stream: stream[t], x)._replace(x=embedded)

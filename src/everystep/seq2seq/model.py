@@ -1,0 +1,191 @@
+"""The encoder-decoder: a sequence in, a sequence of another length out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from everystep.cells import CELLS
+from everystep.errors import ArgumentError
+from everystep.seq2seq.bridges import BRIDGES, Bridge
+from everystep.seq2seq.config import ATTENTIONS, Seq2SeqConfig
+from everystep.seq2seq.decoder import Decoder, Forced, Memory
+from everystep.seq2seq.embedding import embedding
+from everystep.seq2seq.encoder import Encoder
+from everystep.seq2seq.symbols import check_symbols, drop_words
+from everystep.text import BEGIN, END, PAD, Padded, PairBatch
+
+
+class Seq2Seq(nn.Module):
+    """An encoder, a bridge and a decoder.
+
+    Args:
+        encoder: Reads the source.
+        decoder: Says the target.
+        bridge: Where the decoder begins; its class is one of ``BRIDGES``, made of this encoder and ``decoder.stack``.
+        word_dropout: Probability to read a symbol as unknown in training, on both sides.
+        label_smoothing: Share of each target's probability that is spread over all symbols in training.
+
+    Example:
+        >>> import torch
+        >>> from everystep.seq2seq import Seq2Seq, Seq2SeqConfig
+        >>> from everystep.text import PairBatch, pad
+        >>> model = Seq2Seq.from_config(Seq2SeqConfig(source_symbols=9, target_symbols=9, hidden=8, embedding=8))
+        >>> batch = PairBatch(*pad([[4, 5, 3], [6, 3]]), *pad([[5, 4, 3], [6, 3]]))
+        >>> model.loss(batch).backward()
+        >>> model.greedy(batch.source, batch.source_lengths, most=5).numbers.shape[1]
+        2
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        decoder: Decoder,
+        bridge: Bridge,
+        *,
+        word_dropout: float = 0.0,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.bridge = bridge
+        self.word_dropout = word_dropout
+        self.label_smoothing = label_smoothing
+
+    @classmethod
+    def from_config(cls, config: Seq2SeqConfig) -> Seq2Seq:
+        """Make a model from plain values."""
+        source = embedding(config.source_symbols, config.embedding)
+        encoder = Encoder(
+            source, config.units, CELLS[config.cell], layers=config.encoder_layers,
+            bidirectional=config.bidirectional, dropout=config.dropout, residual=config.residual,
+        )  # fmt: skip
+        target = source if config.tied == "all" else embedding(config.target_symbols, config.embedding)
+        decoder = Decoder(
+            target, config.hidden, CELLS[config.decoder_cell or config.cell],
+            memory_size=encoder.output_size, layers=config.decoder_layers, attention=ATTENTIONS[config.attention],
+            attend=config.attend, input_feeding=config.input_feeding, tied=config.tied != "none",
+            readout_embedding=config.readout_embedding, dropout=config.dropout,
+        )  # fmt: skip
+        return cls(
+            encoder, decoder, BRIDGES[config.bridge](encoder, decoder.stack), word_dropout=config.word_dropout,
+            label_smoothing=config.label_smoothing,
+        )  # fmt: skip
+
+    # -- training
+
+    def loss(self, batch: PairBatch, truth: float = 1.0) -> Tensor:
+        """Give the mean cross-entropy of a target symbol, in nats.
+
+        Args:
+            batch: Pairs, time-major.
+            truth: Probability that the symbol before is told, 0 to 1; else the decoder goes on from what it says
+                itself. 1 is teacher forcing, 0 runs freely; :mod:`everystep.seq2seq.schedules` gives what is between.
+
+        Returns:
+            A scalar.
+
+        Raises:
+            ArgumentError: ``truth`` is no probability; a symbol or a length is out of range.
+        """
+        rows, logits = self._logits(batch, truth)
+        target = batch.target.flatten()[rows]
+        if not len(target):
+            return logits.sum()  # of nothing
+        smoothing = self.label_smoothing if self.training else 0.0
+        return F.cross_entropy(logits, target, label_smoothing=smoothing)
+
+    def score(self, batch: PairBatch) -> Tensor:
+        """Give the log probability of each target, its end included: (batch,)."""
+        rows, logits = self._logits(batch, 1.0)
+        each = F.cross_entropy(logits, batch.target.flatten()[rows], reduction="none")
+        many = batch.target.shape[1]
+        return each.new_zeros(many).index_add(0, rows % many, -each)
+
+    def forced(self, batch: PairBatch, truth: float = 1.0, engine: str = "auto") -> Forced:
+        """Run the decoder over targets that it is told.
+
+        Args:
+            batch: Pairs.
+            truth: As for :meth:`loss`.
+            engine: As for ``unroll``.
+        """
+        if not 0 <= truth <= 1:
+            raise ArgumentError(f"Seq2Seq: truth is {truth!r}; expected a probability, 0 to 1.")
+        check_symbols("target", batch.target, batch.target_lengths, self.decoder.embedding.num_embeddings)
+        memory = self.encode(batch.source, batch.source_lengths, engine)
+        entering = self._dropped(batch.entering)
+        if truth == 1:
+            return self.decoder.over(entering, memory, batch.target_lengths, engine)
+        told = torch.rand(entering.shape, device=entering.device) < truth
+        return self.decoder.sampled(entering, memory, told)
+
+    def _logits(self, batch: PairBatch, truth: float) -> tuple[Tensor, Tensor]:
+        """Score what comes next at every step that counts: their places in (time, batch), and the scores."""
+        features, embedded, _ = self.forced(batch, truth)
+        within = torch.arange(len(batch.target), device=features.device).unsqueeze(1) < batch.target_lengths
+        rows = within.flatten().nonzero().squeeze(1)  # padding is left out before the readout
+        picked = (value.flatten(0, 1).index_select(0, rows) for value in (self.decoder.dropout(features), embedded))
+        return rows, self.decoder.readout(*picked)
+
+    def _dropped(self, symbols: Tensor) -> Tensor:
+        return drop_words(symbols, self.word_dropout) if self.training and self.word_dropout else symbols
+
+    # -- search
+
+    def encode(self, source: Tensor, lengths: Tensor, engine: str = "auto") -> Memory:
+        """Read source sequences.
+
+        Args:
+            source: (source time, batch) int64.
+            lengths: (batch,).
+            engine: As for ``unroll``.
+
+        Returns:
+            What the decoder needs of them, rows first: ``layers.select(memory, rows)`` takes some.
+        """
+        check_symbols("source", source, lengths, self.encoder.embedding.num_embeddings)
+        encoded = self.encoder(self._dropped(source), lengths, engine)
+        return self.decoder.remember(encoded, self.bridge(self.encoder, encoded))
+
+    def start(self, memory: Memory) -> Any:
+        """Give the decoder's state before the first step, rows first."""
+        return memory.start
+
+    def advance(self, state: Any, symbols: Tensor, memory: Memory) -> tuple[Tensor, Any, Tensor | None]:
+        """Take one step of a search: see :meth:`Decoder.advance`."""
+        return self.decoder.advance(state, symbols, memory)
+
+    @torch.no_grad()
+    def greedy(self, source: Tensor, lengths: Tensor, most: int) -> Padded:
+        """Say the likeliest symbol at each step, and go on from it.
+
+        Args:
+            source: (source time, batch) int64.
+            lengths: (batch,).
+            most: Most symbols to say, the end counted.
+
+        Returns:
+            What is said, up to the end symbol, and lengths with it counted; what has no end after ``most`` symbols is
+            cut there.
+        """
+        memory = self.encode(source, lengths)
+        state, symbols = self.start(memory), torch.full_like(source[0], BEGIN) if len(source) else lengths * 0 + BEGIN
+        going, said = torch.ones_like(symbols, dtype=torch.bool), []
+        while going.any() and len(said) < most:
+            scores, state, _ = self.advance(state, symbols, memory)
+            symbols = torch.where(going, scores.argmax(-1), PAD)
+            said.append(symbols)
+            going = going & (symbols != END)
+        numbers = torch.stack(said) if said else symbols.new_empty(0, len(symbols))
+        return Padded(numbers, _lengths(numbers))
+
+
+def _lengths(numbers: Tensor) -> Tensor:
+    """Steps up to the first end."""
+    ended = (numbers == END).cumsum(0) - (numbers == END).long()
+    return (ended == 0).sum(0)

@@ -13,6 +13,7 @@ from benchmarks.peers.work import Array, Work
 
 OURS = "everystep_llvm"
 OURS_ON_TENSORS = "everystep_tensors"
+OURS_AS_LAYER = "everystep_nn"
 PEERS = (
     "torch_native",
     "torch_native_alone",
@@ -24,7 +25,7 @@ PEERS = (
     "onnx_runtime",
     "numpy_loop",
 )
-SIDES = (OURS, OURS_ON_TENSORS, *PEERS)
+SIDES = (OURS, OURS_AS_LAYER, OURS_ON_TENSORS, *PEERS)
 TOLERANCE = 1e-4  # of the largest value; float32 over a thousand steps is off by 1e-6 to 7e-6, a wrong formula by 0.1
 
 

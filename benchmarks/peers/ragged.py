@@ -25,8 +25,9 @@ def measure() -> list[dict[str, float | str]]:
     lengths = torch.linspace(POINT.steps // 2, POINT.steps, POINT.rows).round().long()
     lengths = lengths[torch.from_numpy(np.random.default_rng(0).permutation(POINT.rows))]
     cell, layer = es.cells.LSTM(POINT.inputs, POINT.hidden), nn.LSTM(POINT.inputs, POINT.hidden)
+    drop_in = es.nn.LSTM(POINT.inputs, POINT.hidden)
 
-    def packed(x: Tensor) -> Tensor:
+    def packed(x: Tensor, layer: nn.Module = layer) -> Tensor:
         out = layer(pack_padded_sequence(x, lengths, enforce_sorted=False))[0]
         return pad_packed_sequence(out, total_length=POINT.steps)[0]
 
@@ -37,6 +38,8 @@ def measure() -> list[dict[str, float | str]]:
         {
             "everystep, padded": side(lambda x: es.unroll(cell, x).y, cell),
             "everystep, ragged": side(lambda x: es.unroll(cell, x, lengths=lengths).y, cell),
+            "es.nn, padded": side(lambda x: drop_in(x)[0], drop_in),
+            "es.nn, packed": side(lambda x: packed(x, drop_in), drop_in),
             "torch native, padded": side(lambda x: layer(x)[0], layer),
             "torch native, packed": side(packed, layer),
         },

@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
-from benchmarks.peers.contender import OURS, OURS_ON_TENSORS, PEERS
+from benchmarks.peers.contender import OURS, OURS_AS_LAYER, OURS_ON_TENSORS, PEERS
 from benchmarks.peers.machine import SGEMM, SGEMM_OPERATIONS
 from benchmarks.peers.race import Record
 from benchmarks.peers.timing import ratio
@@ -14,6 +14,7 @@ from benchmarks.peers.work import CELLS, points
 
 NAMES = {
     OURS: "everystep",
+    OURS_AS_LAYER: "es.nn",
     OURS_ON_TENSORS: "everystep, tensors",
     "torch_native": "torch native",
     "torch_native_alone": "native, 1 thread",

@@ -20,7 +20,12 @@ def prepare(work: Work) -> Contender:
         raise LeftOut("torch.nn has no such layer")
     if work.mode == "step":
         return _steps(work)
-    layer = _filled(LAYERS[work.cell](work.point.inputs, work.point.hidden), work, "_l0")
+    return whole(work, LAYERS[work.cell])
+
+
+def whole(work: Work, kind: type[nn.Module]) -> Contender:
+    """Make a side that runs a layer, torch's or one that takes its place, over whole sequences."""
+    layer = _filled(kind(work.point.inputs, work.point.hidden), work, "_l0")
     leaves = {"U": layer.weight_ih_l0, "W": layer.weight_hh_l0, "b": layer.bias_ih_l0, "d": layer.bias_hh_l0}
     side = torch_work.contender(work, lambda x: layer(x)[0], leaves)
     return side._replace(arrays=lambda result: _named(work, side.arrays(result)))

@@ -13,9 +13,7 @@ from nn.drop_in import CELLS, LAYERS, assert_same, outcome, pair, random, state,
 
 every_layer = pytest.mark.parametrize("name", LAYERS)
 every_cell = pytest.mark.parametrize("name", CELLS)
-slower = pytest.mark.filterwarnings(
-    "ignore::everystep.errors.FallbackWarning"
-)  # the plain loop runs, which is told once
+slower = pytest.mark.filterwarnings("ignore::everystep.errors.FallbackWarning")  # the plain loop, told once
 LENGTHS = [4, 0, 2, 1]
 
 

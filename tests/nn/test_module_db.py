@@ -86,7 +86,10 @@ def test_the_table_has_the_cases_that_it_had(name):
 
 @every_module
 @in_both_modes
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize(
+    "dtype",
+    [pytest.param(torch.float32, id="float32", marks=conformance), pytest.param(torch.float64, id="float64")],
+)
 def test_forward_is_the_reference(name, training, every, dtype):
     for case in inputs(name, training=training, requires_grad=False, dtype=dtype, every=every):
         layer = made(name, case, training=training, dtype=dtype)
@@ -133,7 +136,7 @@ def test_first_derivatives_are_finite_differences(name, training, every):
 @every_module
 @in_both_modes
 def test_second_derivatives_are_finite_differences(name, training, every):
-    differentiated(name, training, every, lambda function, values: gradgradcheck(function, values))
+    differentiated(name, training, every, gradgradcheck)
 
 
 @every_module

@@ -70,7 +70,7 @@ class OneStep(RNNCellBase):
         why = self._misfit(input, hx, dims, cell)
         if resets is record is None:
             if why is not None or torch.is_grad_enabled() or is_for_torch(input):
-                return by_torch(lambda: super(OneStep, self).forward(input, hx), why)
+                return by_torch(lambda: super(OneStep, self).forward(input, hx), lambda: why)
         elif why is not None:
             raise ArgumentError(why)
         return self._stepped(cell, input, hx, resets, record)

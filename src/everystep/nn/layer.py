@@ -81,13 +81,17 @@ class Layer(nn.RNNBase):
             UnknownNameError: A recorded name is unknown.
         """
         x = input.data if isinstance(input, PackedSequence) else input
-        stack, layout = self._stack(), layout_of(input, batch_first=self.batch_first)
+        layout, beyond = layout_of(input, batch_first=self.batch_first), not lengths is resets is record is None
+        if not beyond and isinstance(x, Tensor) and is_for_torch(x):
+            return by_torch(
+                lambda: self._torchs.forward(self, input, hx), lambda: self._misfit(x, hx, layout, self._stack())
+            )
+        stack = self._stack()
         why = self._misfit(x, hx, layout, stack)
-        if lengths is resets is record is None:
-            if why is not None or is_for_torch(x):
-                return by_torch(lambda: self._torchs.forward(self, input, hx), why)
-        elif why is not None:
+        if why is not None and beyond:
             raise ArgumentError(why)
+        if why is not None:
+            return by_torch(lambda: self._torchs.forward(self, input, hx), lambda: why)
         asked = self._asked(layout, stack, x, lengths, resets, record)
         dropout = self.dropout if self.training else 0.0
         ran = stack.run(layout.inward(input), self._states(stack, layout, hx), dropout, asked)
@@ -135,15 +139,22 @@ class Layer(nn.RNNBase):
         self, layout: TimeFirst, stack: Stack, x: Tensor, lengths: Any, resets: Any, record: Any
     ) -> Beyond | None:
         """What is asked for beyond torch, time-major."""
-        if layout.lengths is lengths is resets is record is None:
+        own = layout.lengths
+        if own is lengths is resets is record is None:
             return None
         who = type(self).__name__
-        if lengths is not None and layout.lengths is not None:
+        if lengths is not None and own is not None:
             raise ArgumentError(f"{who}: a PackedSequence has lengths of its own: leave lengths= out.")
         if resets is not None:
             resets = layout.inward(checked_flags(who, "resets", resets, layout.flag_shape(x)))
         wanted = None if record is None else Wanted(who, record, stack.places)
-        return Beyond(layout.lengths if lengths is None else lengths, resets, wanted)
+        return Beyond(own if lengths is None else lengths, resets, wanted)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        super()._apply(fn, recurse)
+        self.__dict__.pop("_kept", None)
+        self._stack()  # what was made of the weights moves with them
+        return self
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()

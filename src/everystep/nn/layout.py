@@ -101,8 +101,12 @@ class Packed(TimeFirst):
 
     def __init__(self, like: PackedSequence) -> None:
         self.like = like
-        rows = torch.arange(int(like.batch_sizes[0]))
-        self.lengths = (like.batch_sizes.unsqueeze(1) > rows).sum(0)  # (batch,), falling
+
+    @property
+    def lengths(self) -> Tensor:  # type: ignore[override]
+        """Steps of each sequence, (batch,), falling."""
+        rows = torch.arange(int(self.like.batch_sizes[0]))
+        return (self.like.batch_sizes.unsqueeze(1) > rows).sum(0)
 
     def inward(self, value: Any) -> Tensor:
         """Pad the input; put flags, which the caller has in its own order, into the order of the input."""
@@ -112,7 +116,6 @@ class Packed(TimeFirst):
 
     def outward(self, value: Tensor) -> PackedSequence:
         """Pack what is not padding."""
-        assert self.lengths is not None
         return self.like._replace(data=pack_padded_sequence(value, self.lengths).data)
 
     def flag_shape(self, x: Tensor) -> tuple[int, ...]:  # noqa: ARG002

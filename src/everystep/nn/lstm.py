@@ -28,9 +28,9 @@ class LSTM(Layer):
     """
 
     _torchs = nn.LSTM
-    check_forward_args = nn.LSTM.check_forward_args  # what torch's forward calls
+    check_forward_args: Any = nn.LSTM.check_forward_args  # what torch's forward calls
     get_expected_cell_size = nn.LSTM.get_expected_cell_size
-    permute_hidden = nn.LSTM.permute_hidden
+    permute_hidden: Any = nn.LSTM.permute_hidden
 
     def _bind(self, weights: bound.Weights) -> bound.Bound:
         if self.proj_size:

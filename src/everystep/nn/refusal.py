@@ -20,12 +20,12 @@ _KINDS: dict[type[Exception], Callable[[str], Exception]] = {
 }
 
 
-def by_torch(ask: Callable[[], R], why: str | None) -> R:
+def by_torch(ask: Callable[[], R], why: Callable[[], str | None]) -> R:
     """Call torch's own layer; where it refuses, say also what was expected.
 
     Args:
         ask: The call.
-        why: Who, what came, what was expected, and the mend, where that is known.
+        why: Tells who, what came, what was expected, and the mend, where that is known.
 
     Returns:
         What torch answers.
@@ -33,9 +33,10 @@ def by_torch(ask: Callable[[], R], why: str | None) -> R:
     try:
         return ask()
     except Exception as error:
-        if why is None:
+        told = why()
+        if told is None:
             raise
-        raise _KINDS.get(type(error), type(error))(f"{str(error).rstrip('.')}. {why}") from None
+        raise _KINDS.get(type(error), type(error))(f"{str(error).rstrip('.')}. {told}") from None
 
 
 def misfit(who: str, x: Any, weight: Tensor, axes: str, dims: int) -> str | None:

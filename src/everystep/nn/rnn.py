@@ -23,6 +23,7 @@ class RNN(Layer):
     """
 
     _torchs = nn.RNN
+    nonlinearity: str
 
     def _bind(self, weights: bound.Weights) -> bound.Bound:
         return bound.RNN(weights, self.hidden_size, self.nonlinearity)

@@ -191,7 +191,10 @@ def test_ctrl_c_ends_the_step_saves_and_says_how_to_go_on(tmp_path):
         assert process.stdout.readline() == "step\n"
     process.send_signal(signal.SIGINT)
     error = process.communicate(timeout=60)[1]
-    assert process.returncode in {130, -signal.SIGINT}  # a shell reports the second as the first
+    # A shell reports -SIGINT as 130. It is 1 where tabulate is installed: torch imports it when Python ends, and Python
+    # then forgets what ended it.
+    assert process.returncode in {130, -signal.SIGINT, 1}
+    assert "KeyboardInterrupt" in error
     assert "Stopped after step 8 of 36. The same command goes on from there" in error
     cut, result = fit(tmp_path / "run")
     assert result.resumed_from == 8

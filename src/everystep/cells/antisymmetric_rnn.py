@@ -43,8 +43,8 @@ class AntisymmetricRNN(Cell[AntisymmetricRNNState]):
         >>> es.unroll(es.cells.AntisymmetricRNN(3, 8), torch.randn(20, 4, 3)).y.shape
         torch.Size([20, 4, 8])
 
-    Source: Chang et al. (2019), "AntisymmetricRNN: a dynamical system view on recurrent neural networks", equation 9.
-    One deviation: W starts orthogonal, in the paper normal with a variance that is searched for.
+    Source: Chang et al. (2019), "AntisymmetricRNN: a dynamical system view on recurrent neural networks", the form
+    without a gate. One deviation: W starts orthogonal, in the paper normal with a variance that is searched for.
     """
 
     State = AntisymmetricRNNState

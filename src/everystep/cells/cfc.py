@@ -55,9 +55,9 @@ class CfC(Cell[CfCState]):
         >>> es.unroll(cell, x, record=["gate"]).record["gate"].shape
         torch.Size([20, 4, 8])
 
-    Source: Hasani et al. (2022), "Closed-form continuous-time neural networks", equation 10. The paper writes
-    σ(-f Δt) with one network f; here, as in the authors' code, the rate is taken apart into a part that time multiplies
-    and a part that it does not, the backbone that all networks share is one layer, and its activation LeCun's tanh.
+    Source: Hasani et al. (2022), "Closed-form continuous-time neural networks". The paper writes σ(-f Δt) with one
+    network f; here, as in the authors' code, the rate is taken apart into a part that time multiplies and a part
+    that it does not, the backbone that all networks share is one layer, and its activation LeCun's tanh.
     """
 
     State = CfCState

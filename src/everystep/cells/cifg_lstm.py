@@ -46,9 +46,9 @@ class CIFGLSTM(Cell[CIFGLSTMState]):
         >>> bool(out.record["c"].abs().max() < 1)
         True
 
-    Source: Greff et al. (2017), "LSTM: a search space odyssey", section 3, variant CIFG. Two deviations: no
-    peepholes, and the gate that is learned is f, where the paper learns i and sets f = 1 - i; the two are one cell
-    with the signs of that gate's parameters changed.
+    Source: Greff et al. (2017), "LSTM: a search space odyssey", variant CIFG. Two deviations: no peepholes, and the
+    gate that is learned is f, where the paper learns i and sets f = 1 - i; the two are one cell with the signs of
+    that gate's parameters changed.
     """
 
     State = CIFGLSTMState

@@ -47,8 +47,8 @@ class CTRNN(Cell[CTRNNState]):
         torch.Size([20, 4, 8])
 
     Source: Funahashi & Nakamura (1993), "Approximation of dynamical systems by continuous time recurrent neural
-    networks", equation 1, and Jaeger et al. (2007) for one step of it as a leaky network. One deviation: their α is
-    the first-order Δt / τ, which is unstable where τ is short; this one is always between 0 and 1, and the same to
+    networks", and Jaeger et al. (2007) for one step of it as a leaky network. One deviation: their α is the
+    first-order Δt / τ, which is unstable where τ is short; this one is always between 0 and 1, and the same to
     first order.
     """
 

@@ -42,8 +42,8 @@ class IndRNN(Cell[IndRNNState]):
         >>> es.unroll(es.cells.IndRNN(3, 8), torch.randn(20, 4, 3)).y.shape
         torch.Size([20, 4, 8])
 
-    Source: Li et al. (2018), "Independently recurrent neural network (IndRNN)", equation 4. The paper also keeps abs(w)
-    below a bound that falls with the length of sequences; here w is free.
+    Source: Li et al. (2018), "Independently recurrent neural network (IndRNN)". The paper also keeps abs(w) below a
+    bound that falls with the length of sequences; here w is free.
     """
 
     State = IndRNNState

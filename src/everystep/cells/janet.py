@@ -49,8 +49,8 @@ class JANET(Cell[JANETState]):
         >>> es.unroll(cell, torch.randn(20, 4, 3)).y.shape
         torch.Size([20, 4, 8])
 
-    Source: van der Westhuizen & Lasenby (2018), "The unreasonable effectiveness of the forget gate", equations of
-    section 3. The paper starts :math:`b_f` at log(uniform(1, T - 1)); a cell does not know T, see the example.
+    Source: van der Westhuizen & Lasenby (2018), "The unreasonable effectiveness of the forget gate". The paper
+    starts :math:`b_f` at log(uniform(1, T - 1)); a cell does not know T, see the example.
     """
 
     State = JANETState

@@ -43,8 +43,8 @@ class LiGRU(Cell[LiGRUState]):
         >>> bool(out.y.min() >= 0)
         True
 
-    Source: Ravanelli et al. (2018), "Light gated recurrent units for speech recognition", equations 9a to 9c. One
-    deviation: the paper normalises U x over the batch and all time, which no single step can; b stands in for it. A
+    Source: Ravanelli et al. (2018), "Light gated recurrent units for speech recognition". One deviation: the paper
+    normalises U x over the batch and all time, which no single step can; b stands in for it. A
     ``torch.nn.BatchNorm1d`` before the layer normalises x, not U x.
     """
 

@@ -51,9 +51,9 @@ class LRU(Cell[LRUState]):
         >>> es.unroll(cell, torch.randn(20, 4, 3)).y.shape
         torch.Size([20, 4, 8])
 
-    Source: Orvieto et al. (2023), "Resurrecting recurrent neural networks for long sequences", equations 5 and 7,
-    section 3.4 and appendix A. Weights start uniform where the paper draws them normal, and D is a full matrix, as
-    in its text; its code has a diagonal one.
+    Source: Orvieto et al. (2023), "Resurrecting recurrent neural networks for long sequences", section 3. Weights
+    start uniform where the paper draws them normal, and D is a full matrix, as in its text; its code has a diagonal
+    one.
     """
 
     State = LRUState

@@ -47,9 +47,8 @@ class MultiplicativeLSTM(Cell[MultiplicativeLSTMState]):
         >>> es.unroll(es.cells.MultiplicativeLSTM(3, 8), torch.randn(20, 4, 3)).y.shape
         torch.Size([20, 4, 8])
 
-    Source: Krause et al. (2016), "Multiplicative LSTM for sequence modelling", equations 16-21; m has as many
-    features as h, as the authors have it. Biases of the gates are added, which the paper leaves out of its
-    equations.
+    Source: Krause et al. (2016), "Multiplicative LSTM for sequence modelling"; m has as many features as h, as the
+    authors have it. Biases of the gates are added, which the paper leaves out of its equations.
     """
 
     State = MultiplicativeLSTMState

@@ -55,7 +55,7 @@ class NestedLSTM(Cell[NestedLSTMState]):
         >>> es.unroll(es.cells.NestedLSTM(3, 8), torch.randn(20, 4, 3), record=["inner"]).record["inner"].shape
         torch.Size([20, 4, 8])
 
-    Source: Moniz & Krueger (2017), "Nested LSTMs", section 3, at a depth of two.
+    Source: Moniz & Krueger (2017), "Nested LSTMs", at a depth of two.
     """
 
     State = NestedLSTMState

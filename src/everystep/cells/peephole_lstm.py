@@ -48,10 +48,10 @@ class PeepholeLSTM(Cell[PeepholeLSTMState]):
         >>> out.record["output"].shape
         torch.Size([20, 4, 8])
 
-    Source: Gers, Schraudolph & Schmidhuber (2002), "Learning precise timing with LSTM recurrent networks", section 3.
-    Two deviations, both today's custom (Graves 2013, equations 7-11): what is written and what is let out pass through
-    tanh, where the paper squashes what is written to (-2, 2) and lets the memory itself out; and gradients flow through
-    the peepholes in full, where the paper cuts them.
+    Source: Gers, Schraudolph & Schmidhuber (2002), "Learning precise timing with LSTM recurrent networks". Two
+    deviations, both today's custom (Graves 2013, equations 7-11): what is written and what is let out pass through
+    tanh, where the paper squashes what is written to (-2, 2) and lets the memory itself out; and gradients flow
+    through the peepholes in full, where the paper cuts them.
     """
 
     State = PeepholeLSTMState

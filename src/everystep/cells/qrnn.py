@@ -48,9 +48,9 @@ class QRNN(Cell[QRNNState]):
         >>> es.unroll(es.cells.QRNN(6, 8), torch.cat([before, x], dim=-1)).y.shape
         torch.Size([20, 4, 8])
 
-    Source: Bradbury et al. (2017), "Quasi-recurrent neural networks", equations 1 and 4. U is the paper's convolution
-    over time at width 1; wider filters stand before the loop, as in the example. Of its three poolings this is fo. The
-    paper has no biases.
+    Source: Bradbury et al. (2017), "Quasi-recurrent neural networks". U is the paper's convolution over time at
+    width 1; wider filters stand before the loop, as in the example. Of its three poolings this is fo. The paper has
+    no biases.
     """
 
     State = QRNNState

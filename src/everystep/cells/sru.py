@@ -47,7 +47,7 @@ class SRU(Cell[SRUState]):
         >>> es.unroll(es.cells.SRU(8, 8), torch.randn(20, 4, 8), record=["forget"]).record["forget"].shape
         torch.Size([20, 4, 8])
 
-    Source: Lei et al. (2018), "Simple recurrent units for highly parallelizable recurrence", equations 1-4. The paper's
+    Source: Lei et al. (2018), "Simple recurrent units for highly parallelizable recurrence", section 3. The paper's
     constant factor α of x in y is 1 here, as it is in the authors' code unless asked for.
     """
 

@@ -42,8 +42,7 @@ class STAR(Cell[STARState]):
         >>> es.unroll(es.cells.STAR(3, 8), torch.randn(20, 4, 3), record=["update"]).record["update"].shape
         torch.Size([20, 4, 8])
 
-    Source: Turkoglu et al. (2021), "Gating revisited: deep multi-layer RNNs that can be trained", equations of the STAR
-    cell in section 3.3.
+    Source: Turkoglu et al. (2021), "Gating revisited: deep multi-layer RNNs that can be trained".
     """
 
     State = STARState

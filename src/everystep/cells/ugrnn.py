@@ -43,9 +43,8 @@ class UGRNN(Cell[UGRNNState]):
         >>> es.unroll(es.cells.UGRNN(3, 8), torch.randn(20, 4, 3)).y.shape
         torch.Size([20, 4, 8])
 
-    Source: Collins, Sohl-Dickstein & Sussillo (2017), "Capacity and trainability in recurrent neural networks",
-    section 1.1. The paper's fixed bias of the gate is the first value of :math:`b_g` here, and of its two activations
-    tanh is taken.
+    Source: Collins, Sohl-Dickstein & Sussillo (2017), "Capacity and trainability in recurrent neural networks". The
+    paper's fixed bias of the gate is the first value of :math:`b_g` here, and of its two activations tanh is taken.
     """
 
     State = UGRNNState

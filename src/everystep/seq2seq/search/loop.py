@@ -1,0 +1,123 @@
+"""The loop that every search shares: run the model, choose how hypotheses go on, keep what is finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from everystep.errors import ArgumentError, ShapeError
+from everystep.seq2seq.search.candidates import Candidates, candidates
+from everystep.seq2seq.search.finished import Finished
+from everystep.seq2seq.search.hypothesis import Hypothesis
+from everystep.seq2seq.search.limits import Bounds, Limits
+from everystep.seq2seq.search.model import Model, Rows, Scores, first_symbols
+from everystep.seq2seq.search.ranking import Ranking
+from everystep.seq2seq.search.tree import Layer, Tree
+from everystep.text.symbols import END
+
+
+class Grown(NamedTuple):
+    """How the hypotheses of every sentence go on: (sentences, width) each."""
+
+    total: np.ndarray  # log probability of the whole, -inf where nothing is
+    parent: np.ndarray  # the place it comes from, counted over all sentences
+    symbol: np.ndarray
+    log_probability: np.ndarray  # of the symbol
+
+
+class Live(NamedTuple):
+    """The hypotheses that are alive. Each sentence has ``width`` places; a place is counted over all sentences."""
+
+    total: np.ndarray  # (sentences, width) log probability, -inf where none lives
+    places: np.ndarray  # (rows,) the place of each row of the model, rising
+    room: np.ndarray  # (sentences,) places that no finished hypothesis holds
+
+
+Choose = Callable[[Candidates, Live], Grown]
+
+
+@dataclass(frozen=True)
+class Search:
+    """One search: what is kept, what may be said, and how a step is chosen.
+
+    Attributes:
+        choose: How hypotheses go on.
+        width: Places of each sentence.
+        begin: How many of them are alive before the first symbol.
+        count: How many candidates of a row are looked at; ``None`` for all.
+        n_best: Hypotheses returned for each sentence.
+    """
+
+    choose: Choose
+    width: int
+    begin: int
+    count: int | None
+    n_best: int
+    limits: Limits
+    ranking: Ranking
+
+    @torch.no_grad()
+    def run(
+        self, model: Model, memory: Any, lengths: Tensor, prefix: Sequence[Sequence[int]] | None
+    ) -> list[list[Hypothesis]]:
+        """Search for the outputs of every sentence."""
+        sources = source_lengths(lengths)
+        bounds, tree = Bounds(self.limits, sources, prefix), Tree()
+        finished = Finished(self.n_best, self.ranking, sources, bounds.longest)
+        live = self._start(len(sources))
+        rows, symbols = Rows(model, memory, live.places // self.width), first_symbols(len(live.places))
+        while len(live.places):
+            n, owner = len(tree.layers), live.places // self.width
+            scores = rows.advance(symbols)
+            history = self._history(tree, live.places) if self.limits.block else None
+            banned, only = bounds.banned(owner, history, n), bounds.only(n, owner)
+            grown = self.choose(candidates(scores.log_probabilities, self.count, banned, only), live)
+            _grow(tree, grown, live, scores)
+            parents, live = live, self._survivors(grown, finished.take(tree, grown), live)
+            kept = np.searchsorted(parents.places, grown.parent.ravel()[live.places])
+            rows.keep(kept, live.places // self.width)
+            symbols = grown.symbol.ravel()[live.places]
+        return finished.hypotheses(tree)
+
+    def _start(self, sentences: int) -> Live:
+        total = np.full((sentences, self.width), -np.inf)
+        total[:, : self.begin] = 0.0
+        return Live(total, np.flatnonzero(total == 0.0), np.full(sentences, self.width))
+
+    def _history(self, tree: Tree, places: np.ndarray) -> np.ndarray:
+        return tree.paths(np.full(len(places), len(tree.layers) - 1), places).symbols
+
+    def _survivors(self, grown: Grown, done: np.ndarray, live: Live) -> Live:
+        """Leave out what has ended, and the sentences that are done."""
+        ended = grown.symbol == END
+        total = np.where(ended | done[:, None], -np.inf, grown.total)
+        room = live.room - (ended & (grown.total > -np.inf)).sum(1)
+        return Live(total, np.flatnonzero(total.ravel() > -np.inf), room)
+
+
+def source_lengths(lengths: Tensor) -> np.ndarray:
+    """Read how long the sources are.
+
+    Raises:
+        ShapeError: It is not one axis of whole numbers.
+        ArgumentError: A length is negative.
+    """
+    lengths = torch.as_tensor(lengths)
+    if lengths.ndim != 1 or lengths.is_floating_point() or lengths.dtype == torch.bool:
+        raise ShapeError(
+            f"search: lengths is {lengths.dtype} of shape {tuple(lengths.shape)}; expected whole numbers, (sentences,)."
+        )
+    if (lengths < 0).any():
+        raise ArgumentError(f"search: lengths holds {int(lengths.min())}; expected positions of a source, 0 or more.")
+    return lengths.long().cpu().numpy()
+
+
+def _grow(tree: Tree, grown: Grown, live: Live, scores: Scores) -> None:
+    parent = grown.parent.ravel()
+    row = np.minimum(np.searchsorted(live.places, parent), len(live.places) - 1)
+    tree.grow(Layer(parent, grown.symbol.ravel(), grown.log_probability.ravel(), row, scores.attention))

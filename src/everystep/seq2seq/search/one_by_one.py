@@ -1,0 +1,78 @@
+"""Searches in which every hypothesis goes on by one symbol: the likeliest, or one drawn by its probability."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from everystep.seq2seq.search.candidates import Candidates
+from everystep.seq2seq.search.hypothesis import Hypothesis
+from everystep.seq2seq.search.limits import Limits
+from everystep.seq2seq.search.loop import Choose, Grown, Live, Search
+from everystep.seq2seq.search.model import Model
+from everystep.seq2seq.search.ranking import Ranking
+
+
+def greedy(
+    model: Model,
+    memory: Any,
+    lengths: Tensor,
+    *,
+    limits: Limits | None = None,
+    ranking: Ranking | None = None,
+    prefix: Sequence[Sequence[int]] | None = None,
+) -> list[Hypothesis]:
+    """Say the likeliest symbol at every step; of equal ones the lower.
+
+    Args:
+        model: Anything with ``start`` and ``advance``, see :class:`Model`; a module has to be in evaluation mode.
+        memory: What the model knows of the sources, one row for each.
+        lengths: (sentences,) positions of each source.
+        limits: What may be said.
+        ranking: How the output is scored; it does not change what is said.
+        prefix: Symbols with which each output has to begin, a list for each sentence.
+
+    Returns:
+        One hypothesis for each sentence.
+
+    Raises:
+        ArgumentError: Nothing that may be said has a probability above 0.
+        ShapeError: The model, its state or memory have wrong axes.
+        NonFiniteError: The model says NaN.
+
+    Example:
+        >>> import torch
+        >>> from everystep.seq2seq.search import Limits, Scores, greedy
+        >>> class Counting:  # says 4, 5, 6 and ends
+        ...     def start(self, memory): return torch.full((1,), 4)
+        ...     def advance(self, state, symbols, memory):
+        ...         following = torch.where(state < 7, state, 3)
+        ...         return Scores(torch.nn.functional.one_hot(following, 8).double().log(), state + 1)
+        >>> greedy(Counting(), None, torch.tensor([3]))[0].symbols
+        tensor([4, 5, 6])
+    """
+    search = Search(each_by_one(_first), 1, 1, 1, 1, limits or Limits(), ranking or Ranking())
+    return [found[0] for found in search.run(model, memory, lengths, prefix)]
+
+
+def each_by_one(pick: Callable[[Candidates, Live], np.ndarray]) -> Choose:
+    """Let every hypothesis go on by the candidate that ``pick`` names: (rows,) its column."""
+
+    def choose(found: Candidates, live: Live) -> Grown:
+        column, rows = pick(found, live), np.arange(len(live.places))
+        total, own = np.full(live.total.size, -np.inf), np.full(live.total.size, -np.inf)
+        symbol = np.zeros(live.total.size, dtype=np.int64)
+        own[live.places], symbol[live.places] = found.log_probabilities[rows, column], found.symbols[rows, column]
+        total[live.places] = live.total.ravel()[live.places] + own[live.places]
+        shape = live.total.shape
+        parent = np.arange(live.total.size).reshape(shape)
+        return Grown(total.reshape(shape), parent, symbol.reshape(shape), own.reshape(shape))
+
+    return choose
+
+
+def _first(found: Candidates, live: Live) -> np.ndarray:  # noqa: ARG001 - a way to pick is asked with both
+    return found.log_probabilities.argmax(1)

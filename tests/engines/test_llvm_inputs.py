@@ -262,3 +262,17 @@ def test_a_fault_of_the_compiler_costs_time_and_nothing_else(cell, monkeypatch):
     with pytest.warns(FallbackWarning, match="a fault of everystep"):
         out = es.unroll(cell, x)
     assert out.engine == "reference"
+
+
+def test_a_call_with_a_context_is_not_answered_as_one_without():
+    class Given(NamedTuple):
+        bias: torch.Tensor
+
+    class Biased(es.cells.GRU):
+        def step(self, state, x, context=None):
+            return super().step(state, x if context is None else x + context.bias)
+
+    cell, x, context = Biased(3, 4), torch.randn(5, 2, 3), Given(torch.ones(2, 3))
+    with_it, without = (es.unroll(cell, x, context=given, engine="llvm").y for given in (context, None))
+    assert not torch.equal(with_it, without)
+    assert torch.equal(es.unroll(cell, x, context=context, engine="llvm").y, with_it)

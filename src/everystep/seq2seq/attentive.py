@@ -11,7 +11,8 @@ from everystep.cell import Cell, tap
 from everystep.errors import ShapeError
 from everystep.seq2seq.attention import Attention
 from everystep.seq2seq.noise import noised, parted
-from everystep.seq2seq.stacked import Stacked, named_state
+from everystep.seq2seq.stacked import Stacked
+from everystep.seq2seq.states import named_state
 
 QUERY = "query"
 
@@ -51,7 +52,7 @@ class Attentive(Cell[Any]):
     @property
     def State(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]  # noqa: N802
         """The NamedTuple of its parts."""
-        return named_state("Attentive", self._parts)
+        return named_state(*self._parts)
 
     def initial_state(self, batch_size: int, like: Tensor, context: Any = None) -> Any:  # noqa: ARG002
         """Make the state before the first step: the stack's own, and zeros for a query."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
-from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +10,7 @@ from torch import Tensor, nn
 from everystep.cell import Cell, listen, tap
 from everystep.errors import ArgumentError, ShapeError
 from everystep.seq2seq.noise import noised, parted
+from everystep.seq2seq.states import named_state
 from everystep.unroll import unroll
 
 
@@ -49,7 +48,7 @@ class Stacked(Cell[Any]):
     @property
     def State(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]  # noqa: N802
         """The NamedTuple of the parts of all cells."""
-        return named_state("Stacked", self._parts)
+        return named_state(*self._parts)
 
     def initial_state(self, batch_size: int, like: Tensor, context: Any = None) -> Any:  # noqa: ARG002
         """Make the state before the first step: each cell's own."""
@@ -100,22 +99,6 @@ class Stacked(Cell[Any]):
             x = out.y
             engines[out.engine] = None
         return x, " and ".join(engines)
-
-
-def named_state(kind: str, parts: tuple[str, ...]) -> Any:
-    """Give the NamedTuple of these parts: the same class each time, that can be pickled from anywhere."""
-    return _named_state(kind, parts)
-
-
-@cache
-def _named_state(kind: str, parts: tuple[str, ...]) -> Any:
-    made: Any = namedtuple(f"{kind}State", parts)  # noqa: PYI024 - the fields are known only now
-    made.__reduce__ = lambda state: (_again, (kind, parts, tuple(state)))
-    return made
-
-
-def _again(kind: str, parts: tuple[str, ...], values: tuple[Tensor, ...]) -> Any:
-    return _named_state(kind, parts)(*values)
 
 
 def _check(cells: tuple[Cell[Any], ...]) -> None:

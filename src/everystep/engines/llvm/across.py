@@ -37,10 +37,11 @@ class Written(NamedTuple):
     tiles: int
     work: int
 
-    def call(self, context: Value, rows: Value) -> None:
-        """Emit a call that does all columns."""
+    def call(self, context: Value, rows: Value, tiles: tuple[Value, Value] | None = None) -> None:
+        """Emit a call that does all columns, or those of some tiles: the first, and the one after the last."""
         v = self.vectors
-        v.builder.call(self.function, [context, rows, v.integer(0), v.integer(self.tiles)])
+        first, last = tiles or (v.integer(0), v.integer(self.tiles))
+        v.builder.call(self.function, [context, rows, first, last])
 
 
 Sweeps: TypeAlias = dict[Sweep, Written]

@@ -155,7 +155,8 @@ class Program:
         if not self._chunk_size:
             return max(1, span.steps if span.lengths is None else -(-span.steps // BALANCED))
         rows = max(CHUNK_ROWS, CHUNK_BYTES // (self._chunk_size * self.dtype.itemsize))
-        return max(1, min(span.steps, rows // max(1, span.rows)))
+        most = max(1, min(span.steps, rows // max(1, span.rows)))
+        return -(-span.steps // max(1, -(-span.steps // most)))  # chunks alike
 
 
 def bounds_of(span: Span, pieces: int) -> ctypes.Array[ctypes.c_int64]:

@@ -8,12 +8,16 @@ from llvmlite import ir as llvm
 
 from everystep.compiler.plan import Plan
 from everystep.engines.llvm.across import Across, Sweeps
+from everystep.engines.llvm.apart import Share, tiles_apart
 from everystep.engines.llvm.block import Block
 from everystep.engines.llvm.contexts import Contexts
 from everystep.engines.llvm.layout import Gradient, Layout
+from everystep.engines.llvm.products import least
 from everystep.engines.llvm.reductions import reduction, reduction_tiles, vector_sum, vector_sum_tiles
 from everystep.engines.llvm.teams import Teams
 from everystep.engines.llvm.vectors import Value, Vectors
+
+ADDITION = 4  # multiplications and additions of a tile in registers that take as long as one to what memory holds
 
 
 class Regions:
@@ -69,12 +73,13 @@ class Regions:
         return lambda: self.across.choose(name, sweeps, block.rows_of_chunk())
 
     def _loop(self, sweeps: Sweeps) -> Callable[[], None]:
-        """The region that goes step by step, each thread with its own rows of the batch."""
+        """The region that goes step by step, each thread with its own rows of the batch, or its own columns."""
         block, v = self.block, self.v
         with self.teams.region("loop") as piece:
-            bounds = block.number("bounds")
-            first, last = block.listed(bounds, piece), block.listed(bounds, v.builder.add(piece, v.integer(1)))
-            self._steps(sweeps, first, last, lambda one, context, rows: one.call(context, rows))
+            share = Share(self.teams, tiles_apart(self.plan, self.layout), piece)
+            self._steps(sweeps, *share.rows, lambda one, context, rows: one.call(context, rows, share.tiles))
+        if not self.layout.most_shared(sweeps):
+            return lambda: self.teams.share(v.module.globals["loop"])
         with self.across.walk("loop"):
             self._steps(sweeps, v.integer(0), block.number("rows"), self.across.share)
         return lambda: self.across.choose("loop", sweeps, block.number("rows"))
@@ -97,26 +102,32 @@ class Regions:
     # weight gradients
 
     def _reductions(self) -> Callable[[], None]:
-        """The region of the weight gradients, split by tiles of the gradients."""
+        """The region of the weight gradients: threads share their tiles so that each has as much to do."""
         v = self.v
         functions = [self._reduction(n) for n in range(len(self.plan.reductions))]
-        total = sum(self._tiles(n) for n in range(len(functions)))
+        total = sum(self._tiles(n) * self._work_of_tile(n) for n in range(len(functions)))
         with self.teams.region("reduce") as piece:
             first, last = self.teams.part(v.integer(total), piece)
             done = 0
             for n, function in enumerate(functions):
-                begin, end = self._within(first, done, self._tiles(n)), self._within(last, done, self._tiles(n))
+                begin, end = self._tile_at(first, done, n), self._tile_at(last, done, n)
                 with v.builder.if_then(v.builder.icmp_signed("<", begin, end)):
                     v.builder.call(function, [*self._operands(n), self.block.rows_of_chunk(), begin, end])
-                done += self._tiles(n)
+                done += self._tiles(n) * self._work_of_tile(n)
         return lambda: self.teams.share(v.module.globals["reduce"])
 
-    def _within(self, tile: Value, done: int, tiles: int) -> Value:
-        """A tile counted from those of one gradient, not below its first and not beyond its last."""
-        build, v = self.v.builder, self.v
-        own = build.sub(tile, v.integer(done))
-        own = build.select(build.icmp_signed("<", own, v.integer(0)), v.integer(0), own)
-        return build.select(build.icmp_signed(">", own, v.integer(tiles)), v.integer(tiles), own)
+    def _tile_at(self, work: Value, done: int, n: int) -> Value:
+        """The tile of a gradient that begins nearest to so much work, counted from the first gradient on."""
+        build, v, each = self.v.builder, self.v, self._work_of_tile(n)
+        tile = build.sdiv(build.add(work, v.integer(each // 2 - done)), v.integer(each))
+        tile = build.select(build.icmp_signed("<", tile, v.integer(0)), v.integer(0), tile)
+        return least(v, tile, self._tiles(n))
+
+    def _work_of_tile(self, n: int) -> int:
+        """Multiplications and additions for one row."""
+        one = self.plan.reductions[n]
+        work = one.view.shape[0] * (ADDITION if one.value is None else one.view.shape[1])
+        return max(1, work // max(1, self._tiles(n)))
 
     def _tiles(self, n: int) -> int:
         one = self.plan.reductions[n]

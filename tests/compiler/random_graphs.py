@@ -14,7 +14,7 @@ from everystep.compiler import ir
 from everystep.compiler.ir import Graph, Leaf, Node, View
 
 SIZES = (1, 2, 3, 5, 7, 13, 15, 16, 17)  # ones, primes, one vector width and its neighbours
-WIDEST = 40
+WIDEST = 60
 BOUND = 3.0  # of every value but truths; states are held to 1, so that they stay in bounds over many steps
 
 
@@ -83,10 +83,11 @@ OF_TWO: dict[str, Callable[[Bounded, Bounded], tuple[Node, float]]] = {
     "atan2": lambda a, b: (ir.make("atan2", a.node, _squared_and_one(b.node)), math.pi),
 }
 PRODUCTS = ("affine",) * 4  # as often as in steps that people write, or nearly
-OVER_FEATURES = ("slice", "cat", "spread", "sum", "max", "softmax", "normalized")
+OVER_RUNS = ("repeat", "fold_sum", "fold_max", "lookup")
+OVER_FEATURES = ("slice", "cat", "spread", "sum", "max", "softmax", "normalized", *OVER_RUNS)
 CHOOSING = ("lt", "le", "eq", "and", "or", "not", "number", "where")
 EVERYTHING = (*OF_ONE, *OF_TWO, *OVER_FEATURES, *PRODUCTS, *CHOOSING)
-KINKED = {"abs", "relu", "sign", "floor", "maximum", "minimum", "max", *CHOOSING}
+KINKED = {"abs", "relu", "sign", "floor", "maximum", "minimum", "max", "fold_max", *CHOOSING}
 SMOOTH = tuple(op for op in EVERYTHING if op not in KINKED)  # nothing jumps when a sum is rounded otherwise
 
 
@@ -219,6 +220,45 @@ class _Maker:
     def grow_max(self) -> None:
         a = self.any()
         self.keep(ir.reduce("max", a.node), a.bound)
+
+    def runs_of(self, size: int) -> int:
+        return self.draw(st.sampled_from([run for run in range(1, size + 1) if size % run == 0]))
+
+    def grow_repeat(self) -> None:
+        a = self.any()
+        most = WIDEST // a.node.size
+        if most > 1:
+            times = self.draw(st.integers(2, min(most, 9)))
+            self.keep(ir.repeat(a.node, times, self.runs_of(a.node.size)), a.bound)
+
+    def grow_fold_sum(self) -> None:
+        self.fold("sum")
+
+    def grow_fold_max(self) -> None:
+        self.fold("max")
+
+    def fold(self, op: str) -> None:
+        foldable = [b for b in self.pool if b.node.size > 1]
+        if foldable:
+            a = foldable[-1 - self.draw(st.integers(0, len(foldable) - 1))]
+            times = self.draw(st.sampled_from([n for n in range(2, a.node.size + 1) if a.node.size % n == 0]))
+            run = self.runs_of(a.node.size // times)
+            self.keep(ir.fold(op, a.node, times, run), a.bound * (times if op == "sum" else 1))
+
+    def grow_lookup(self) -> None:
+        """Weights that a value makes of the places of another one, and the sum of its places by these weights."""
+        wide = [b for b in self.pool if any(b.node.size % n == 0 for n in range(2, b.node.size))]
+        if not wide:
+            return
+        memory = wide[-1 - self.draw(st.integers(0, len(wide) - 1))]
+        places = self.draw(st.sampled_from([n for n in range(2, memory.node.size) if memory.node.size % n == 0]))
+        size = memory.node.size // places
+        query = ir.repeat(self.sized(size, 1.0), places, size)
+        scores = ir.fold("sum", ir.make("tanh", ir.make("add", query, memory.node)), size, 1)
+        powers = ir.make("exp", ir.make("mul", scores, ir.constant(1.0 / size)))
+        weights = ir.make("div", powers, ir.reduce("sum", powers))
+        looked = ir.make("mul", ir.repeat(weights, size, 1), memory.node)
+        self.keep(ir.fold("sum", looked, places, size, self.where()), memory.bound)
 
     def grow_softmax(self) -> None:
         a = self.any().node

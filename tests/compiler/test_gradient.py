@@ -104,8 +104,10 @@ def test_gradients_of_an_lstm_are_autograds():
 
 def edge_points(op: str) -> list[Tensor]:
     """Values for each input of an operation: every combination of edges, a row for each."""
-    if op in {"sum", "max"}:
-        return [torch.tensor(list(itertools.product(EDGES, repeat=3)), dtype=torch.float64)]
+    if op in {"sum", "max", "fold_sum", "fold_max"}:
+        return [torch.tensor(list(itertools.product(EDGES, repeat=4 if "_" in op else 3)), dtype=torch.float64)]
+    if op == "repeat":
+        return [torch.tensor(list(itertools.product(EDGES, repeat=2)), dtype=torch.float64)]
     count = len(OPS[op].rules)
     truths = count if op in {"and", "or", "not", "number"} else int(op == "where")
     columns = [(False, True) if k < truths else EDGES for k in range(count)]
@@ -128,6 +130,10 @@ def test_each_operation_has_autograds_gradient_at_every_edge(op):
 def node_of(op: str, inputs: list[Node]) -> Node:
     if op in {"sum", "max"}:
         return ir.reduce(op, inputs[0])
+    if op == "repeat":
+        return ir.repeat(inputs[0], 3, 1)
+    if op in ir.FOLDS:
+        return ir.fold(op.removeprefix("fold_"), inputs[0], 2, 2)
     return ir.spread(inputs[0], 3) if op == "spread" else make(op, *inputs)
 
 

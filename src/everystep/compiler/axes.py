@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from everystep.compiler import ir
+from everystep.compiler import ir, runs
 from everystep.compiler.ir import Node
 from everystep.compiler.trace_refuse import RUN_AS_IT_IS, TraceError, mixes_rows, refusal
 
@@ -89,12 +90,34 @@ def features(value: Value, where: str) -> Node:
     return gather((_node(value),), value.look, where)
 
 
-def one_or_all(value: Value, shape: torch.Size, where: str) -> Node:
-    """As :func:`features` for a wider look; a single feature stays single, since it spreads by itself."""
+def one_or_all(value: Value, shape: torch.Size, order: Sequence[int], where: str) -> Node:
+    """As :func:`features` for a wider look, its axes in an order; a single feature stays single, as it spreads."""
     node = _node(value)
     if node.op == "spread" and value.look.numel():
         return node.inputs[0]
-    return gather((node,), value.look if value.look.numel() == 1 else value.look.expand(shape), where)
+    return gather((node,), value.look if value.look.numel() == 1 else value.look.expand(shape).permute(*order), where)
+
+
+def order_of(values: Sequence[Value], shape: torch.Size) -> list[int]:
+    """The order of axes in which features are computed: as they lie in memory where they are many."""
+    plain = list(range(len(shape)))
+    looks = [value.look for value in values if value.look.numel() > 1]
+    if shape.numel() <= runs.FEW or all(_is_plain(look) for look in looks):
+        return plain
+    return runs.in_memory(looks, len(shape))
+
+
+def _is_plain(look: Tensor) -> bool:
+    """Whether the axes of a look go through memory in their order."""
+    strides = [axis.stride for axis in runs.axes_of(look) or [] if axis.stride]
+    return all(one > other for one, other in pairwise(strides))
+
+
+def ordered(node: Node, shape: torch.Size, order: Sequence[int], batch: int | None) -> Value:
+    """A computed value whose features lie in another order of its axes."""
+    made = computed(node, [shape[d] for d in order], batch)
+    back = sorted(range(len(order)), key=lambda n: order[n])
+    return made.seen(made.look.permute(*back), batch)
 
 
 def _node(value: Value) -> Node:
@@ -114,6 +137,9 @@ def gather(nodes: tuple[Node, ...], look: Tensor, where: str) -> Node:
         return ir.slice_of(nodes[0], index[0], len(index), where)
     if not index:
         return ir.slice_of(nodes[0], 0, 0, where)
+    found = runs.repeated(nodes[0], look, where) if len(nodes) == 1 else None
+    if found is not None:
+        return found
     starts = [0]
     for node in nodes:
         starts.append(starts[-1] + node.size)

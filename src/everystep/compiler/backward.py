@@ -90,8 +90,9 @@ class _Keeper:
         forward = set(self.forward)
         needed = {i for node in nodes if node not in forward for i in node.inputs if i in forward}
         needed |= {node for node in graph.outputs.values() if node in forward}
+        early = self._without_repeats(needed)
         for node in self.forward:  # inputs first: what is kept early frees what follows
-            if node in needed or self._follows(node):
+            if node in early or self._follows(node):
                 self._at_hand.add(node)
         read = self._read_for(needed)
         for node in self.forward:
@@ -106,12 +107,27 @@ class _Keeper:
         """Whether a value follows from what is at hand by elementwise operations alone."""
         if self._is_given(node):
             return True
-        if node.op in ir.ELEMENTWISE or node.op in {"slice", "spread"}:
+        if node.op in ir.ELEMENTWISE or node.op in {"slice", "spread", "repeat"}:
             return node.truth or all(i in self._at_hand for i in node.inputs)
         return False
 
     def _is_given(self, node: Node) -> bool:
         return node.op in ir.LEAVES or node in self.after
+
+    def _without_repeats(self, needed: set[Node]) -> set[Node]:
+        """What is needed; for what follows from repeated values, which are wide, what was repeated in its place."""
+        wide = ir.following_repeats(self.forward)
+        found: set[Node] = set()
+        seen: set[Node] = set()
+        stack = list(needed)
+        while stack:
+            node = stack.pop()
+            if node not in wide or self._is_given(node):
+                found.add(node)
+            elif node not in seen:
+                seen.add(node)
+                stack += node.inputs
+        return found
 
     def _read_for(self, needed: set[Node]) -> set[Node]:
         """What is needed, and all that it is computed from."""

@@ -105,6 +105,16 @@ def _of_spread(node: Node) -> Iterator[str]:
     yield from _expected("size of its input", node.inputs[0].size, 1)
 
 
+def _of_runs(node: Node) -> Iterator[str]:
+    yield from _of_feature(node, inputs=1)
+    yield from _expected("its truth", node.truth, False)
+    narrow, wide = (node.inputs[0].size, node.size) if node.op == "repeat" else (node.size, node.inputs[0].size)
+    if narrow < 2 or wide <= narrow or wide % narrow:
+        yield f"{wide} features for {narrow} in runs; expected a multiple of 2 and more"
+    if type(node.attribute) is not int or node.attribute < 1 or narrow % node.attribute:
+        yield f"runs of {node.attribute!r}; expected a divisor of {narrow}"
+
+
 def _of_total(node: Node) -> Iterator[str]:
     yield from _of_feature(node, inputs=1)
     yield from _expected("its size and truth", (node.size, node.truth), (1, False))
@@ -150,5 +160,8 @@ _BY_OP: dict[str, Callable[[Node], Iterator[str]]] = {
     "spread": _of_spread,
     "sum": _of_total,
     "max": _of_total,
+    "repeat": _of_runs,
+    "fold_sum": _of_runs,
+    "fold_max": _of_runs,
     "affine": _of_affine,
 }

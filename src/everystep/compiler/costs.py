@@ -56,10 +56,11 @@ def is_kept(place: Place) -> bool:
 def _of_sweep(sweep: Sweep, itemsize: int) -> Cost:
     products = sum(view.shape[0] * view.shape[1] for node in sweep.nodes for view in _weights(node))
     elementwise = sum(node.size for node in sweep.nodes if node.op in ir.ELEMENTWISE)
-    elementwise += sum(gather.node.inputs[0].size for gather in sweep.gathers)
+    elementwise += sum(one.node.inputs[0].size for one in (*sweep.gathers, *sweep.folds))
     read = sum(node.size * (1 if node.truth else itemsize) for node in sweep.loads)
+    read += sum(node.inputs[0].size * itemsize for node in sweep.repeats)
     added = [store.node.size for store in sweep.stores if store.spot.place.space == "total"]
-    written = sum(store.node.size for store in sweep.stores) * itemsize
+    written = sum(one.node.size for one in (*sweep.stores, *sweep.folds)) * itemsize
     return Cost(products, elementwise, read + sum(added) * itemsize, written)
 
 

@@ -11,6 +11,7 @@ _INFIX = {
     "or": ("or", 1), "and": ("and", 2), "lt": ("<", 4), "le": ("<=", 4), "eq": ("==", 4),
     "add": ("+", 5), "sub": ("-", 5), "mul": ("*", 6), "div": ("/", 6), "pow": ("**", 8),
 }  # fmt: skip
+_RUNS = {"repeat": "repeat", "fold_sum": "sum", "fold_max": "max"}
 _SUM, _PREFIX, _ATOM = 5, 7, 9
 _PRODUCT = 5.5  # a * (x @ W): without parentheses this would be (a * x) @ W
 
@@ -71,7 +72,20 @@ class Formulas:
         if node.op == "slice":
             low = node.attribute
             return f"{self._used(node.inputs[0], _ATOM)}[{low}:{low + node.size}]"
-        return f"{node.op}({', '.join(map(self.use, node.inputs))})"
+        return f"{_RUNS.get(node.op, node.op)}({', '.join([*map(self.use, node.inputs), *_runs(node)])})"
+
+
+def _runs(node: Node) -> list[str]:
+    """How often, and runs of how many features, where that is neither one nor all of them."""
+    if node.op not in _RUNS:
+        return []
+    times, run = ir.times_of(node), node.attribute
+    narrow = min(node.size, node.inputs[0].size)
+    told = {
+        1: "each {}" if node.op == "repeat" else "groups of {}",
+        narrow: "{} times" if node.op == "repeat" else "across {}",
+    }
+    return [told[run].format(times)] if run in told else [f"{times} x {run}"]
 
 
 def look(view: View, shapes: Mapping[str, tuple[int, ...]]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
-from everystep.compiler.ir import LEAVES, Graph, Leaf, Node, View, products, sorted_nodes, start_of
+from everystep.compiler.ir import FOLDS, LEAVES, Graph, Leaf, Node, View, products, sorted_nodes, start_of
 from everystep.compiler.ops import OPS
 
 Looks = dict[View, Tensor]
@@ -95,7 +95,8 @@ def _computed(node: Node, values: Mapping[Node, Tensor], looks: Looks) -> Tensor
         return torch.cat([values[i] for i in node.inputs], 1)
     if node.op == "affine":
         return _sum_of_products(node, values, looks)
-    return OPS[node.op].run(*(values[i] for i in node.inputs))
+    shape = (node,) if node.op in {"repeat", *FOLDS} else ()
+    return OPS[node.op].run(*(values[i] for i in node.inputs), *shape)
 
 
 def _sum_of_products(node: Node, values: Mapping[Node, Tensor], looks: Looks) -> Tensor:

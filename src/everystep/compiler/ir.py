@@ -62,7 +62,8 @@ class Node:
     """One value of one row. Nodes are compared by identity; make them with :func:`make` and the functions below.
 
     ``attribute`` is what the operation needs besides its inputs: a :class:`Leaf`, a :class:`View` (vector), a number
-    (constant), the first feature (slice), one :class:`View` per multiplied input (affine).
+    (constant), the first feature (slice), the features of a run (repeat and folds), one :class:`View` per multiplied
+    input (affine).
     """
 
     op: str
@@ -97,7 +98,8 @@ NUMBERS = {
 TRUTHS = {"lt", "le", "eq", "and", "or", "not"}  # numbers (lt, le, eq) or truths (and, or, not) in, a truth out
 ELEMENTWISE = NUMBERS | TRUTHS | {"where", "number"}  # number: a truth as 0 or 1; where(truth, a, b)
 LEAVES = {"leaf", "vector", "constant"}
-FEATURES = {"slice", "cat", "spread", "sum", "max"}  # spread: one feature repeated; sum and max: n features to one
+FOLDS = {"fold_sum", "fold_max"}  # runs of features, several after one another, to one run
+FEATURES = {"slice", "cat", "spread", "repeat", "sum", "max"} | FOLDS  # spread: one repeated; sum and max: n to one
 OPS = ELEMENTWISE | LEAVES | FEATURES | {"affine"}  # affine: sum of inputs times weights, and a last input as it is
 
 
@@ -153,6 +155,30 @@ def reduce(op: str, value: Node, where: str = "") -> Node:
     return Node(op, (value,), 1, where=where)
 
 
+def repeat(value: Node, times: int, run: int, where: str = "") -> Node:
+    """Every ``run`` features in succession repeated: runs of 1 each by itself, one run of all as a whole."""
+    if value.size == 1:
+        return spread(value, times, where)
+    if times == 1 or not value.size:
+        return value
+    return Node("repeat", (value,), value.size * times, value.truth, run, where)
+
+
+def fold(op: str, value: Node, times: int, run: int, where: str = "") -> Node:
+    """The ``sum`` or the ``max`` of every ``times`` runs of features that follow each other, feature by feature."""
+    if times == 1:
+        return value
+    if times == value.size:
+        return reduce(op, value, where)
+    return Node(f"fold_{op}", (value,), value.size // times, False, run, where)
+
+
+def times_of(node: Node) -> int:
+    """How often each run is repeated, or how many runs are folded into one."""
+    sizes = sorted((node.size, node.inputs[0].size))
+    return sizes[1] // sizes[0]
+
+
 def affine(values: Iterable[Node], weights: Iterable[View], start: Node | None = None, where: str = "") -> Node:
     """The sum of values times weights, begun at ``start``: start + a @ A + b @ B + ..., added in this order."""
     values, weights = tuple(values), tuple(weights)
@@ -175,6 +201,18 @@ def start_of(node: Node) -> Node | None:
 def with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:
     """The same operation on other inputs of the same sizes."""
     return Node(node.op, inputs, node.size, node.truth, node.attribute, node.where)
+
+
+def following_repeats(nodes: Iterable[Node]) -> set[Node]:
+    """Repeated values, and what follows from them feature by feature, among nodes whose inputs come first.
+
+    They are as wide as a memory that is looked into, and quickly made: none of them is kept, each is made where needed.
+    """
+    found: set[Node] = set()
+    for node in nodes:
+        if node.op == "repeat" or (node.op in ELEMENTWISE and any(i in found for i in node.inputs)):
+            found.add(node)
+    return found
 
 
 def sorted_nodes(ends: Iterable[Node]) -> list[Node]:

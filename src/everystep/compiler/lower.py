@@ -9,7 +9,18 @@ import torch
 from torch import Tensor
 
 from everystep.compiler import ir
-from everystep.compiler.axes import Computed, Fixed, Value, aligned, computed, features, gather, one_or_all
+from everystep.compiler.axes import (
+    Computed,
+    Fixed,
+    Value,
+    aligned,
+    computed,
+    features,
+    gather,
+    one_or_all,
+    order_of,
+    ordered,
+)
 from everystep.compiler.ir import Node, View
 from everystep.compiler.trace_prepare import Preparation
 from everystep.compiler.trace_record import Call, storage_of, written_arguments
@@ -212,8 +223,9 @@ class Lowering:
         """Apply a rule to each feature of broadcast operands."""
         values = [None if o is None else self.lifted(o) for o in operands]
         ready, shape, batch = aligned([v for v in values if v is not None], self.where, self.name)
-        nodes = iter([one_or_all(v, shape, self.where) for v in ready])
-        return computed(rule(*(None if v is None else next(nodes) for v in values)), shape, batch)
+        order = order_of(ready, shape)
+        nodes = iter([one_or_all(v, shape, order, self.where) for v in ready])
+        return ordered(rule(*(None if v is None else next(nodes) for v in values)), shape, order, batch)
 
 
 def _without_repeats(look: Tensor) -> Tensor:

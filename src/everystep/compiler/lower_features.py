@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from everystep.compiler import ir
-from everystep.compiler.axes import Computed, Value, computed, gather
+from everystep.compiler import ir, runs
+from everystep.compiler.axes import Computed, Value, computed, gather, ordered
 from everystep.compiler.ir import Node
 from everystep.compiler.lower import Lowering
 from everystep.compiler.terms import Term
@@ -26,12 +26,34 @@ def total(low: Lowering, value: Value, axes: Axes = None, keepdim: bool = False,
     outer = torch.Size(value.look.shape[d] for d in kept)
     inner = torch.Size(value.look.shape[d] for d in places)
     table = value.look.permute(*kept, *places).reshape(outer.numel(), inner.numel())
+    if not runs.is_few(table):
+        return _folded(low, value, places, keepdim=keepdim, op=op)
     node = _reduced(low, _node(low, value), table, op)
     if keepdim:
         shape = [1 if d in places else size for d, size in enumerate(value.look.shape)]
         return computed(node, shape, value.batch)
     assert value.batch is not None
     return computed(node, outer, value.batch - sum(d < value.batch for d in places))
+
+
+def _folded(low: Lowering, value: Value, places: list[int], *, keepdim: bool, op: str) -> Value:
+    """Reduce runs of features as they lie in memory."""
+    node, look = _node(low, value), value.look
+    axes = runs.axes_of(look)
+    if axes is None or node.size != look.numel() or not runs.is_dense(axes):
+        node, look = gather((node,), look, low.where), torch.arange(look.numel()).view(look.shape)
+        axes = runs.axes_of(look)
+    assert axes is not None
+    assert value.batch is not None
+    node, order = runs.folded(op, node, axes, places, low.where)
+    kept = sorted(order)
+    batch = value.batch - sum(d < value.batch for d in places)
+    found = ordered(node, torch.Size(look.shape[d] for d in kept), [kept.index(d) for d in order], batch)
+    if not keepdim:
+        return found
+    for d in places:
+        found = found.seen(found.look.unsqueeze(d), found.batch)
+    return found.seen(found.look, value.batch)
 
 
 def _places(low: Lowering, value: Value, axes: Axes) -> list[int]:

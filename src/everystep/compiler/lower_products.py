@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from everystep.compiler import ir
+from everystep.compiler import ir, runs
 from everystep.compiler.axes import Computed, Fixed, Value, computed, gather, permuted
 from everystep.compiler.ir import Node
 from everystep.compiler.lower import Lowering
 from everystep.compiler.lower_features import total
+from everystep.compiler.lower_made import joined
 from everystep.compiler.lower_views import with_axis, without_axis
 from everystep.compiler.trace_refuse import mixes_rows
 
@@ -42,6 +43,8 @@ def _weighted(low: Lowering, a: Value, b: Value, start: Value | None) -> Value:
     shape = torch.Size((*outer, n))
     if not shape.numel():
         return computed(ir.constant(0.0), shape, a.batch)
+    if len(groups) == 1 and groups[0] == 1 and n <= runs.FEW < shape[:-1].numel():
+        return _of_few_columns(low, a, b, start)
     if shape[:-1].numel() > PRODUCTS:
         raise low.refusal(f"one step takes {shape[:-1].numel()} products", "use fewer heads or places")
     rows_of_a = a.look.reshape(torch.Size(outer).numel(), k)
@@ -54,6 +57,17 @@ def _weighted(low: Lowering, a: Value, b: Value, start: Value | None) -> Value:
         begin = None if starts is None else starts[p]
         nodes.append(_affine(low, gather((_node(a),), row, low.where), b, weight, begin))
     return computed(ir.cat(nodes, low.where), shape, a.batch)
+
+
+def _of_few_columns(low: Lowering, a: Value, b: Value, start: Value | None) -> Value:
+    """Many rows of one row of the batch by few columns: for each column a sum of elementwise products."""
+    found = []
+    for n in range(b.look.shape[-1]):
+        column = b.seen(b.look.reshape(-1, b.look.shape[-1])[:, n], None)
+        pairs = low.pointwise(lambda p, q: low.make("mul", low.number(p), q), a, column)
+        found.append(total(low, pairs, (-1,), keepdim=True))
+    summed = joined(low, found, 2)
+    return summed if start is None else low.pointwise(lambda p, q: low.make("add", p, q), start, summed)
 
 
 def _affine(low: Lowering, value: Node, b: Value, weight: Tensor, start: Node | None) -> Node:

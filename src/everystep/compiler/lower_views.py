@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from everystep.compiler import runs
 from everystep.compiler.axes import Computed, Fixed, Value, computed, features, gather, permuted, reshaped
 from everystep.compiler.lower import Lowering
 from everystep.compiler.trace_refuse import mixes_rows
@@ -120,6 +121,9 @@ def _unbind(low: Lowering, value: Value, axis: int = 0) -> list[Value]:
 def _copy(low: Lowering, value: Value, *_: Any, **__: Any) -> Value:
     if isinstance(value.store, Fixed):
         return value
+    axes = runs.axes_of(value.look)
+    if axes and value.store.node.size == value.look.numel() > runs.FEW and runs.is_dense(axes):
+        return Value(Computed(value.store.node), value.look, value.batch)  # in the order in which it lies
     return computed(features(value, low.where), value.look.shape, value.batch)
 
 

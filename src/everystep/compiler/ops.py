@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from everystep.compiler.ir import Node, times_of
 from everystep.compiler.terms import Site, Term
 
 Rule = Callable[[Site], Term]
@@ -22,7 +23,8 @@ Rule = Callable[[Site], Term]
 class Op(NamedTuple):
     """One row.
 
-    ``run`` computes with torch on (rows, size) tensors; its caller brings the result to the node's size and dtype.
+    ``run`` computes with torch on (rows, size) tensors, given the node as well where it looks at runs; its caller
+    brings the result to the node's size and dtype.
     ``rules`` hold, for each input, how its gradient follows from that of the result, in the size of the result;
     None for an input that gets none. They follow torch at every edge: half to each of two equal maxima, 0 at relu(0).
     """
@@ -62,6 +64,20 @@ def _per_angle(v: Site) -> Term:
 def _largest(v: Site) -> Term:
     among = v.a.apply("eq", v.r).apply("number")
     return among * (v.g / among.total())
+
+
+def _repeated(a: Tensor, node: Node) -> Tensor:
+    return a.reshape(len(a), -1, 1, node.attribute).expand(-1, -1, times_of(node), -1).reshape(len(a), node.size)
+
+
+def _runs(a: Tensor, node: Node) -> Tensor:
+    return a.reshape(len(a), -1, times_of(node), node.attribute)
+
+
+def _largest_of_runs(v: Site) -> Term:
+    times, run = times_of(v.node), v.node.attribute
+    among = v.a.apply("eq", v.r.repeated(times, run)).apply("number")
+    return among * (v.g / among.folded(times, run)).repeated(times, run)
 
 
 _SLOPE_OF_ERF = 2.0 / math.sqrt(math.pi)
@@ -113,4 +129,11 @@ OPS: dict[str, Op] = {
     "spread": Op(_itself, (lambda v: v.g,)),
     "sum": Op(lambda a: a.sum(1, keepdim=True), (lambda v: v.g.spread(v.a.node.size),)),
     "max": Op(lambda a: a.amax(1, keepdim=True), (_largest,)),
+    # over runs of features
+    "repeat": Op(_repeated, (lambda v: v.g.folded(times_of(v.node), v.node.attribute),)),
+    "fold_sum": Op(
+        lambda a, node: _runs(a, node).sum(2).flatten(1),
+        (lambda v: v.g.repeated(times_of(v.node), v.node.attribute),),
+    ),
+    "fold_max": Op(lambda a, node: _runs(a, node).amax(2).flatten(1), (_largest_of_runs,)),
 }

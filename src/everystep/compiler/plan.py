@@ -41,6 +41,13 @@ class Store(NamedTuple):
     spot: Spot
 
 
+class Fold(NamedTuple):
+    """A fold of runs, finished by the sweep that goes over what it folds, and where it is left."""
+
+    node: Node
+    spot: Spot
+
+
 class Sum(NamedTuple):
     """A sum or a maximum over features, gathered while a sweep goes over them."""
 
@@ -58,10 +65,17 @@ class Sweep:
     sums: Mapping[Node, Place]  # finished here from what was gathered in an earlier sweep
     stores: tuple[Store, ...]
     gathers: tuple[Sum, ...]
+    folds: tuple[Fold, ...] = ()
+    repeats: Mapping[Node, Spot] = field(default_factory=dict)  # repeated values: where what they repeat is found
+
+    @property
+    def in_runs(self) -> bool:
+        """Whether it repeats or folds runs of features, and so goes over them run by run; it has no products."""
+        return bool(self.folds or self.repeats) or any(node.op == "repeat" for node in self.nodes)
 
     def places(self) -> list[Place]:
         """Every place that is read or written, once each."""
-        spots = [*self.loads.values(), *(store.spot for store in self.stores)]
+        spots = [*self.loads.values(), *self.repeats.values(), *(one.spot for one in (*self.stores, *self.folds))]
         places = [*(spot.place for spot in spots), *self.sums.values(), *(gather.place for gather in self.gathers)]
         return list(dict.fromkeys(places))
 

@@ -21,7 +21,10 @@ def check_plan(plan: Plan) -> None:
         for sweep in sweeps:
             _check_spaces(region, sweep)
             _check_stored(region, sweep, stored)
-            stored |= {store.spot.place for store in sweep.stores} | {gather.place for gather in sweep.gathers}
+            _check_runs(region, sweep)
+            stored |= {store.spot.place for store in (*sweep.stores, *sweep.folds)} | {
+                gather.place for gather in sweep.gathers
+            }
     spots = [spot for one in plan.reductions for spot in (one.gradient, one.value) if spot is not None]
     for place, _ in spots:
         if place.space not in FLAT or (place.space in SCRATCH and place not in stored):
@@ -35,7 +38,13 @@ def _check_spaces(region: str, sweep: Sweep) -> None:
             raise BrokenGraphError(f"{region} the loop {place} is touched; expected one of {sorted(usable)}")
 
 
+def _check_runs(region: str, sweep: Sweep) -> None:
+    if sweep.in_runs and any(node.op == "affine" for node in sweep.nodes):
+        raise BrokenGraphError(f"{region}: a sweep over {sweep.size} features has products and goes over runs of them")
+
+
 def _check_stored(region: str, sweep: Sweep, stored: set[Place]) -> None:
-    for place in [*(spot.place for spot in sweep.loads.values()), *sweep.sums.values()]:
+    read = (*sweep.loads.values(), *sweep.repeats.values())
+    for place in [*(spot.place for spot in read), *sweep.sums.values()]:
         if place.space in SCRATCH and place not in stored:
             raise BrokenGraphError(f"{region}: {place} is read before anything is stored there")

@@ -61,7 +61,7 @@ def _lined(nodes: Iterable[Node], ends: set[Node], names: Names) -> list[Node]:
     """The values that get a line of their own: those with a name, those used twice, and those that go somewhere."""
     nodes = list(nodes)
     uses = Counter(i for node in nodes for i in node.inputs)
-    worth = {"leaf", "vector", "constant", "slice", "cat", "spread", "number"}
+    worth = {"leaf", "vector", "constant", "slice", "cat", "spread", "repeat", "number"}
     return [
         node
         for node in nodes
@@ -97,8 +97,8 @@ class PlanPrinter:
         with_spare_names(names, plan.graph)
         self.formulas = Formulas(names.shapes)
         for sweep in plan.sweeps:
-            ends = {*(store.node for store in sweep.stores), *(gather.node for gather in sweep.gathers)}
-            nodes = [*sweep.loads, *sweep.sums, *sweep.nodes, *(gather.node for gather in sweep.gathers)]
+            ends = {store.node for store in sweep.stores} | set(_reduced(sweep))
+            nodes = [*sweep.loads, *sweep.repeats, *sweep.sums, *_computed(sweep)]
             everything = [i for node in nodes for i in ir.sorted_nodes([node])]
             _call(everything, _lined(_computed(sweep), ends, names), names, self.formulas)
         self.stored = [store for sweep in plan.sweeps for store in sweep.stores]
@@ -192,7 +192,11 @@ def _assigned(target: str, value: str) -> str:
 
 def _computed(sweep: Sweep) -> list[Node]:
     """What a sweep computes; the sums over features that it gathers, last."""
-    return [*sweep.nodes, *(gather.node for gather in sweep.gathers)]
+    return [*sweep.nodes, *_reduced(sweep)]
+
+
+def _reduced(sweep: Sweep) -> list[Node]:
+    return [one.node for one in (*sweep.gathers, *sweep.folds)]
 
 
 def _is_place(leaf: Leaf, place: Place) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from everystep.compiler.ir import Graph, Leaf, Node, products, start_of
+from everystep.compiler.ir import FOLDS, Graph, Leaf, Node, products, start_of, times_of
 
 _SIZE_AT = 64  # columns, fixed so that one long line does not move all others
 
@@ -62,6 +62,8 @@ def _arguments(node: Node, names: Mapping[Node, str]) -> str:
         terms = [] if start is None else [names[start]]
         return " + ".join([*terms, *(f"{names[value]} @ {weight}" for value, weight in products(node))])
     inputs = ", ".join(names[i] for i in node.inputs)
+    if node.op in {"repeat", *FOLDS}:
+        return f"{inputs}, {times_of(node)}x{node.attribute}"
     return f"{inputs}, {node.attribute}:{node.attribute + node.size}" if node.op == "slice" else inputs
 
 

@@ -35,6 +35,7 @@ def divide(graph: Graph, widest_fused: int) -> Regions:
     carried = depends_on(nodes, *_STEP_BY_STEP)
     before = _hoisted(nodes, carried, widest_fused)
     fed = set(ir.sorted_nodes(node for name, node in graph.outputs.items() if name.startswith(("state:", "row:"))))
+    fed |= _held(nodes, fed)
     after: set[Node] = set()
     for node in nodes:
         alone = node not in fed and node not in before
@@ -82,7 +83,38 @@ def _hoisted(nodes: list[Node], carried: set[Node], widest_fused: int) -> set[No
         if node not in carried and any(i in follows for i in node.inputs):
             follows.add(node)
     before |= set(ir.sorted_nodes(follows))
-    return {node for node in before if node.op not in ir.LEAVES}
+    return _without_repeats({node for node in before if node.op not in ir.LEAVES}, nodes)
+
+
+def _without_repeats(before: set[Node], nodes: list[Node]) -> set[Node]:
+    """Leave in the loop what follows from repeated values and is needed there, and all that follows from it."""
+    wide = ir.following_repeats(nodes) & before
+    needed = {i for node in nodes if node not in before for i in node.inputs}
+    while left := {node for node in before if (node in wide and node in needed) or not _inside(node, before)}:
+        before = before - left
+        needed |= {i for node in left for i in node.inputs}
+    return before
+
+
+def _inside(node: Node, before: set[Node]) -> bool:
+    return all(i in before or i.op in ir.LEAVES for i in node.inputs)
+
+
+def _held(nodes: list[Node], fed: set[Node]) -> set[Node]:
+    """What looks into a memory of its row, or into the state, with all it needs: in the loop that lies at hand."""
+    wide = ir.following_repeats(nodes)
+    near: set[Node] = set()
+    for node in nodes:
+        if node in wide and any(i in near or _lies_in_the_loop(i, node, fed) for i in node.inputs):
+            near.add(node)
+    return set(ir.sorted_nodes([node for node in nodes if node in near or any(i in near for i in node.inputs)]))
+
+
+def _lies_in_the_loop(value: Node, user: Node, fed: set[Node]) -> bool:
+    """Whether a wide value is at hand step by step and nowhere else."""
+    if value.size != user.size or value.op == "repeat":
+        return False
+    return value in fed if value.op != "leaf" else value.attribute.kind in _STEP_BY_STEP
 
 
 def _wide(value: Node, widest_fused: int) -> bool:

@@ -101,6 +101,8 @@ def _folded(node: Node) -> Node:
         return _neutral(node)
     if node.op in {"sum", "max"} and node.inputs[0].size == 1:
         return node.inputs[0]
+    if node.op == "repeat" and node.inputs[0].op == "spread":
+        return ir.spread(node.inputs[0].inputs[0], node.size, node.where)
     if node.op == "neg" and node.inputs[0].op == "neg":
         return node.inputs[0].inputs[0]
     if node.op == "where" and node.inputs[1] is node.inputs[2] and node.inputs[1].size == node.size:

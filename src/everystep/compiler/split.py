@@ -2,7 +2,8 @@
 
 ``gates.chunk(4)`` takes slices of one wide product. Afterwards there are four products with a part of the weights each,
 and no slice or cat is left but slices of leaves, which are addresses, and cats at the outputs, which are places to
-store to.
+store to. What is made of runs of features, repeated or folded, is never cut: it is stored, and slices of it are
+addresses too; what it is made of is stored as one.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ class Splitter:
         return ir.cat(self.pieces[node])
 
     def _pieces_of(self, node: Node) -> list[Node]:
+        if node.op in {"repeat", *ir.FOLDS}:
+            return [ir.with_inputs(node, (self.whole(node.inputs[0]),))]
         if _addressable(node):
             return [node]
         if node.op in {"sum", "max"}:
@@ -63,7 +66,7 @@ class Splitter:
             return ir.spread(self._part(node.inputs[0], 0, 1), size, node.where)
         if node.op == "affine":
             return self._affine(node, low, size)
-        inputs = (i if i.size == 1 and _addressable(i) else self._part(i, low, size) for i in node.inputs)
+        inputs = (i if i.size == 1 and i.op in ir.LEAVES else self._part(i, low, size) for i in node.inputs)
         return ir.make(node.op, *inputs, where=node.where)
 
     def _part(self, node: Node, low: int, size: int) -> Node:
@@ -73,7 +76,7 @@ class Splitter:
         if node.op == "vector":
             return ir.vector(node.attribute.part(0, low, size), node.where)
         if _addressable(node):
-            return ir.slice_of(node, low, size, node.where)
+            return ir.slice_of(self.pieces[node][0], low, size, node.where)
         found, at = [], 0
         for piece in self.pieces[node]:
             if low <= at and at + piece.size <= low + size:
@@ -159,5 +162,5 @@ def _add(cuts: Cuts, node: Node, points: set[int]) -> bool:
 
 
 def _addressable(node: Node) -> bool:
-    """Whether any part of a value can be had by an address alone."""
-    return node.op in ir.LEAVES
+    """Whether any part of a value can be had by an address alone: it is given, or stored as a whole."""
+    return node.op in {"repeat", *ir.LEAVES, *ir.FOLDS}

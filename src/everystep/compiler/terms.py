@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from everystep.compiler.ir import Node, constant, make, reduce, spread
+from everystep.compiler.ir import Node, constant, fold, make, reduce, repeat, spread
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -44,6 +44,14 @@ class Term:
     def total(self) -> Term:
         """The sum of all features."""
         return Term(reduce("sum", self.node, self.where), self.where)
+
+    def folded(self, times: int, run: int) -> Term:
+        """The sum of every ``times`` runs of features."""
+        return Term(fold("sum", self.node, times, run, self.where), self.where)
+
+    def repeated(self, times: int, run: int) -> Term:
+        """Every run of features repeated."""
+        return Term(repeat(self.node, times, run, self.where), self.where)
 
     def spread(self, size: int) -> Term:
         """One feature repeated."""

@@ -15,6 +15,7 @@ from llvmlite import ir as llvm
 
 from everystep.compiler.plan import Sweep
 from everystep.engines.llvm.layout import Layout
+from everystep.engines.llvm.runs import RunsEmitter
 from everystep.engines.llvm.sweep import SweepEmitter
 from everystep.engines.llvm.teams import Teams
 from everystep.engines.llvm.vectors import Value, Vectors
@@ -64,7 +65,8 @@ class Across:
         return {sweep: self._written(f"{name}_{n}", sweep) for n, sweep in enumerate(sweeps)}
 
     def _written(self, name: str, sweep: Sweep) -> Written:
-        emitter, work = SweepEmitter(self.v, self.layout, sweep, name), self.layout.shared_work(sweep)
+        kind = RunsEmitter if sweep.in_runs else SweepEmitter
+        emitter, work = kind(self.v, self.layout, sweep, name), self.layout.shared_work(sweep)
         self._known.append(Written(self.v, emitter.emit(), len(self._known), emitter.tiles, work))
         return self._known[-1]
 

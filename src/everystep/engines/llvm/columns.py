@@ -15,10 +15,10 @@ from everystep.engines.llvm.vectors import Value, Vectors
 
 @dataclass
 class At:
-    """Where a sweep stands: a row, a vector of columns, and its lanes that are columns (None: all)."""
+    """Where a sweep stands: a row, the first of a vector of columns, and its lanes that are columns (None: all)."""
 
     row: Value
-    vector: Value
+    column: Value
     mask: Value | None
 
 
@@ -43,7 +43,7 @@ class Columns:
     def _spot(self, spot: Spot, at: At, *, single: bool) -> Value:
         place, offset = spot
         row = self.v.builder.mul(at.row, self.v.integer(self.layout.row_size(place)))
-        column = [] if single else [self.v.builder.mul(at.vector, self.v.integer(self.v.width))]
+        column = [] if single else [at.column]
         return self.v.at(self.address(place), row, *column, offset)
 
     def load(self, node: Node, spot: Spot, at: At) -> Value:
@@ -59,10 +59,9 @@ class Columns:
 
     def _flags(self, spot: Spot, size: int, at: At) -> Value:
         """Some truths of a row, one per lane; lanes beyond the last have the last."""
-        first = self.v.builder.mul(at.vector, self.v.integer(self.v.width))
         lanes = llvm.Constant(llvm.VectorType(llvm.IntType(1), self.v.width), llvm.Undefined)
         for lane in range(self.v.width):
-            bit = self._bit(spot, at, least(self.v, self.v.builder.add(first, self.v.integer(lane)), size - 1))
+            bit = self._bit(spot, at, least(self.v, self.v.builder.add(at.column, self.v.integer(lane)), size - 1))
             lanes = self.v.builder.insert_element(lanes, bit, llvm.Constant(llvm.IntType(32), lane))
         return lanes
 
@@ -85,12 +84,11 @@ class Columns:
         root, (stride,), (size,) = self.address(Root(view.root)), view.strides, view.shape
         if size == 1 or stride == 0:
             return self.v.broadcast(self.v.at(root, view.offset))
-        first = self.v.builder.mul(at.vector, self.v.integer(self.v.width))
         if stride == 1:
-            return self.v.load(self.v.at(root, first, view.offset), at.mask)
+            return self.v.load(self.v.at(root, at.column, view.offset), at.mask)
         lanes = llvm.Constant(self.v.type, llvm.Undefined)
         for lane in range(self.v.width):
-            n = least(self.v, self.v.builder.add(first, self.v.integer(lane)), size - 1)
+            n = least(self.v, self.v.builder.add(at.column, self.v.integer(lane)), size - 1)
             one = self.v.at(root, self.v.builder.mul(n, self.v.integer(stride)), view.offset)
             number = self.v.builder.load(one, typ=self.v.scalar, align=self.v.itemsize)
             lanes = self.v.builder.insert_element(lanes, number, llvm.Constant(llvm.IntType(32), lane))
@@ -106,7 +104,7 @@ class Columns:
         empty = self.v.number(0.0 if node.op == "sum" else float("-inf"))
         value = value if at.mask is None else self.v.select(at.mask, value, empty)
         address, build = self._partial(place, at), self.v.builder
-        first = self.v.splat(build.icmp_signed("==", at.vector, self.v.integer(0)))
+        first = self.v.splat(build.icmp_signed("==", at.column, self.v.integer(0)))
         before = self.v.select(first, empty, self.v.load(address))
         after = build.fadd(before, value) if node.op == "sum" else self.v.larger(before, value)
         self.v.store(after, address)

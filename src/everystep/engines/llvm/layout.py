@@ -78,8 +78,11 @@ class Layout:
         """The most that threads share of one of some sweeps; 0 if too much of the others is left to one thread."""
         sweeps = tuple(sweeps)
         most = max(map(self.shared_work, sweeps), default=0)
-        alone = sum(self.arranged[sweep].work for sweep in sweeps if not self.shared_work(sweep))
+        alone = sum(self._work(sweep) for sweep in sweeps if not self.shared_work(sweep))
         return most if SMALL_REST * alone <= most else 0
+
+    def _work(self, sweep: Sweep) -> int:
+        return self.arranged[sweep].work + (len(sweep.nodes) * sweep.size if sweep.in_runs else 0)
 
     def row_size(self, place: Place) -> int:
         """Elements from one row of a place to the next; sums in progress have a vector."""

@@ -117,13 +117,19 @@ def _text(sweeps: tuple[Sweep, ...], name: Callable[[Node], int]) -> str:
     for sweep in sweeps:
         lines.append(f"sweep {sweep.size}")
         lines += [f"load {name(node)} {node.size} {_spot(spot)}" for node, spot in sweep.loads.items()]
+        lines += [f"repeat {name(node)} {_runs(node)} {_spot(spot)}" for node, spot in sweep.repeats.items()]
         lines += [f"sum {name(node)} {node.op} {place}" for node, place in sweep.sums.items()]
         for node in sweep.nodes:
             attribute = " ".join(map(str, node.attribute)) if node.op == "affine" else str(node.attribute)
             lines.append(f"{name(node)} {node.op} {node.size} {attribute} {[name(i) for i in node.inputs]}")
         lines += [f"store {name(node)} {_spot(spot)}" for node, spot in sweep.stores]
         lines += [f"gather {name(node)} {node.op} {name(node.inputs[0])} {place}" for node, place in sweep.gathers]
+        lines += [f"{node.op} {name(node)} {_runs(node)} {name(node.inputs[0])} {_spot(s)}" for node, s in sweep.folds]
     return "\n".join(["region", *lines])
+
+
+def _runs(node: Node) -> str:
+    return f"{node.size} {node.inputs[0].size} {node.attribute}"
 
 
 def _spot(spot: Spot) -> str:

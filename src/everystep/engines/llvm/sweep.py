@@ -44,7 +44,7 @@ class SweepEmitter:
         self.tiles = tile_count(sweep.size, self.columns, self.width)
         starts = [start for start in map(ir.start_of, self.sums) if start is not None]
         self.early = _needed(sweep, starts)
-        gathered = [gather.node.inputs[0] for gather in sweep.gathers]
+        gathered = [one.node.inputs[0] for one in (*sweep.gathers, *sweep.folds)]
         self.late = _needed(sweep, [*(store.node for store in sweep.stores), *gathered])
         self.memory: Columns = Columns(vectors, layout, None)
 
@@ -164,10 +164,10 @@ class SweepEmitter:
     # elementwise
 
     def _at(self, row: Value, vector: Value) -> At:
+        column = self.v.builder.mul(vector, self.v.integer(self.width))
         if self.sweep.size % self.width == 0:
-            return At(row, vector, None)
-        done = self.v.builder.mul(vector, self.v.integer(self.width))
-        return At(row, vector, self.v.tail(self.v.builder.sub(self.v.integer(self.sweep.size), done)))
+            return At(row, column, None)
+        return At(row, column, self.v.tail(self.v.builder.sub(self.v.integer(self.sweep.size), column)))
 
     def _begin(self, at: At, acc: Value) -> None:
         """Write what each sum begins with."""
@@ -212,7 +212,7 @@ class SweepEmitter:
 
 def _needed(sweep: Sweep, ends: list[Node]) -> list[Node]:
     """What of a sweep must be computed for some of its values, inputs first; sums are taken as they are."""
-    inside = {*sweep.nodes, *sweep.loads, *sweep.sums}
+    inside = {*sweep.nodes, *sweep.loads, *sweep.repeats, *sweep.sums}
     found: dict[Node, None] = {}
     stack = [end for end in reversed(ends) if end in inside]
     wanted: set[Node] = set()
@@ -220,9 +220,9 @@ def _needed(sweep: Sweep, ends: list[Node]) -> list[Node]:
         node = stack.pop()
         if node not in wanted:
             wanted.add(node)
-            if node in sweep.nodes and node.op != "affine":
+            if node in sweep.nodes and node.op not in {"affine", "repeat"}:
                 stack.extend(node.inputs)
-    for node in (*sweep.loads, *sweep.sums, *sweep.nodes):
+    for node in (*sweep.loads, *sweep.repeats, *sweep.sums, *sweep.nodes):
         if node in wanted:
             found[node] = None
     return list(found)

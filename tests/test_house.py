@@ -14,7 +14,7 @@ import pytest
 import everystep
 
 FRAMES_AND_PLOTS = ("pandas", "polars", "pyarrow", "matplotlib", "statsmodels", "scipy", "narwhals")
-HEAVY = (*FRAMES_AND_PLOTS, "rich", "typer", "pydantic")
+HEAVY = (*FRAMES_AND_PLOTS, "rich", "typer", "pydantic", "onnx")
 POSIX_ONLY = ("fcntl", "resource", "termios", "pwd", "grp", "tty", "pty", "syslog")
 PUBLIC = (
     "Cell",
@@ -33,6 +33,7 @@ PUBLIC = (
     "identify",
     "layers",
     "nn",
+    "onnx",
     "stream",
     "tap",
     "teacher_forcing",

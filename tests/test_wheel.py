@@ -59,7 +59,7 @@ def test_its_metadata_say_what_it_needs(metadata):
     needs = metadata.get_all("Requires-Dist")
     assert "torch>=2.9" in needs
     assert not [need for need in needs if "@" in need or "://" in need]
-    assert set(metadata.get_all("Provides-Extra")) == {"forecast", "text", "dev", "docs"}
+    assert set(metadata.get_all("Provides-Extra")) == {"forecast", "onnx", "text", "dev", "docs"}
 
 
 def test_it_is_small(wheel):

@@ -26,6 +26,7 @@ from everystep.unroll import (
 )
 
 if TYPE_CHECKING:
+    from everystep import onnx
     from everystep.forecast import Forecaster
 
 __version__ = "0.1.0.dev0"
@@ -47,6 +48,7 @@ __all__ = [
     "identify",
     "layers",
     "nn",
+    "onnx",
     "stream",
     "tap",
     "teacher_forcing",
@@ -57,9 +59,12 @@ __all__ = [
 # Names whose rooms are worth loading only when asked for. A name that is also a room's (unroll, draw, identify)
 # can't be among them: importing the room would put the room itself in the name's place.
 _LATE = {"Forecaster": "everystep.forecast"}
+_LATE_ROOMS = ("onnx",)  # rooms that are themselves handed on
 
 
 def __getattr__(name: str) -> Any:
+    if name in _LATE_ROOMS:
+        return import_module(f"everystep.{name}")
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_LATE[name]), name)

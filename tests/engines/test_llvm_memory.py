@@ -8,7 +8,7 @@ import torch
 
 from agreement import check_same, outcome, random_state
 from everystep.cells import CELLS
-from everystep.engines.llvm import forward, programs, recipes
+from everystep.engines.llvm import forward, programs, recipes, slots
 from machine_code import fenced
 
 STEPS, ROWS = 5, 3
@@ -68,7 +68,8 @@ def test_nothing_is_touched_beyond_its_end(hidden, asked, monkeypatch):
     for module in (forward, recipes):
         if hasattr(module, "room"):
             monkeypatch.setattr(module, "room", lambda *shape, dtype: by_a_fence(torch.zeros(shape, dtype=dtype)))
-    monkeypatch.setattr(recipes, "room_like", lambda value: by_a_fence(torch.zeros_like(value)))
+    for module in (slots, recipes):
+        monkeypatch.setattr(module, "room_like", lambda value: by_a_fence(torch.zeros_like(value)))
     monkeypatch.setattr(
         recipes, "kept", lambda rows, sizes, dtype: [by_a_fence(torch.zeros(rows, n, dtype=dtype)) for n in sizes]
     )

@@ -25,8 +25,8 @@ from everystep.engines.llvm.packed import Packed, pack
 from everystep.engines.llvm.passes import Passes
 from everystep.engines.llvm.program import described
 from everystep.engines.llvm.programs import Span
-from everystep.engines.llvm.recipes import Names
 from everystep.engines.llvm.segments import Segmented
+from everystep.engines.llvm.slots import Names
 from everystep.errors import EngineError
 
 

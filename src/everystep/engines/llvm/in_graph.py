@@ -22,7 +22,7 @@ from everystep.engines.llvm.door import LOW
 from everystep.engines.llvm.graph_calls import Asked
 from everystep.engines.llvm.graph_numbers import at
 from everystep.engines.llvm.graph_steps import Given, Output, Step, entered, prepare, reached, traced
-from everystep.engines.llvm.recipes import Names
+from everystep.engines.llvm.slots import Names
 from everystep.engines.stepping import each_stream, streams_of
 from everystep.errors import EngineError, EverystepError
 

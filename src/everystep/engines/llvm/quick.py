@@ -22,7 +22,8 @@ from everystep.engines.llvm.lowered import Lowered
 from everystep.engines.llvm.memory import laid_out_as
 from everystep.engines.llvm.plainness import is_plain
 from everystep.engines.llvm.programs import Span
-from everystep.engines.llvm.recipes import BackwardRecipe, ForwardRecipe, Names
+from everystep.engines.llvm.recipes import BackwardRecipe, ForwardRecipe
+from everystep.engines.llvm.slots import Names
 
 MOST = 64  # kinds of call that are remembered for a cell
 

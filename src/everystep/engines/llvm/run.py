@@ -21,8 +21,8 @@ from everystep.engines.llvm.passes import Passes
 from everystep.engines.llvm.plainness import why_not_plain
 from everystep.engines.llvm.programs import Span
 from everystep.engines.llvm.quick import quickly, remember
-from everystep.engines.llvm.recipes import Names
 from everystep.engines.llvm.segments import Segmented
+from everystep.engines.llvm.slots import Names
 from everystep.engines.stepping import Parts, streams_of
 from everystep.errors import EngineError
 

@@ -14,6 +14,7 @@ from everystep.seq2seq.encoder import Encoded, Encoder
 from everystep.seq2seq.model import Seq2Seq
 from everystep.seq2seq.multiplicative import Dot, General, ScaledDot
 from everystep.seq2seq.readout import Readout
+from everystep.seq2seq.readout_loss import readout_loss
 from everystep.seq2seq.stacked import Stacked
 
 __all__ = [
@@ -42,5 +43,6 @@ __all__ = [
     "Stacked",
     "Zero",
     "embedding",
+    "readout_loss",
     "schedules",
 ]

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+import torch
+
 from everystep.cells import CELLS
 from everystep.errors import ArgumentError, unknown
 from everystep.seq2seq.additive import Additive
@@ -22,6 +24,7 @@ ATTENTIONS: dict[str, type[Attention] | None] = {
 }
 ATTENDS = ("after", "before")
 TIES = ("none", "target", "all")
+PRECISIONS: dict[str, torch.dtype | None] = {"float32": None, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,8 @@ class Seq2SeqConfig:
         dropout: Probability to drop a feature: of embeddings, between layers, before the readout.
         word_dropout: Probability to read a symbol as unknown in training, on both sides.
         label_smoothing: Share of each target's probability that is spread over all symbols in training.
+        readout_precision: What the readout's products are taken in, in training: ``"float32"``, or ``"bfloat16"``,
+            several times faster where the processor has it (AVX512-BF16, AMX).
 
     Raises:
         ArgumentError: A number is out of range, or two settings contradict each other.
@@ -82,6 +87,7 @@ class Seq2SeqConfig:
     dropout: float = 0.0
     word_dropout: float = 0.0
     label_smoothing: float = 0.0
+    readout_precision: str = "float32"
 
     def __post_init__(self) -> None:
         for name in ("source_symbols", "target_symbols", "embedding", "hidden", "encoder_layers", "decoder_layers"):
@@ -135,6 +141,7 @@ _NAMES = {
     "attend": ATTENDS,
     "bridge": BRIDGES,
     "tied": TIES,
+    "readout_precision": PRECISIONS,
 }
 
 

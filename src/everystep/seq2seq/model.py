@@ -11,10 +11,11 @@ from torch.nn import functional as F
 from everystep.cells import CELLS
 from everystep.errors import ArgumentError
 from everystep.seq2seq.bridges import BRIDGES, Bridge
-from everystep.seq2seq.config import ATTENTIONS, Seq2SeqConfig
+from everystep.seq2seq.config import ATTENTIONS, PRECISIONS, Seq2SeqConfig
 from everystep.seq2seq.decoder import Decoder, Forced, Memory
 from everystep.seq2seq.embedding import embedding
 from everystep.seq2seq.encoder import Encoder
+from everystep.seq2seq.readout_loss import readout_loss
 from everystep.seq2seq.symbols import check_symbols, drop_words
 from everystep.text import BEGIN, END, PAD, Padded, PairBatch
 
@@ -28,6 +29,7 @@ class Seq2Seq(nn.Module):
         bridge: Where the decoder begins; its class is one of ``BRIDGES``, made of this encoder and ``decoder.stack``.
         word_dropout: Probability to read a symbol as unknown in training, on both sides.
         label_smoothing: Share of each target's probability that is spread over all symbols in training.
+        readout_products: What the readout's products are taken in, in training: see :func:`readout_loss`.
 
     Example:
         >>> import torch
@@ -48,6 +50,7 @@ class Seq2Seq(nn.Module):
         *,
         word_dropout: float = 0.0,
         label_smoothing: float = 0.0,
+        readout_products: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -55,6 +58,7 @@ class Seq2Seq(nn.Module):
         self.bridge = bridge
         self.word_dropout = word_dropout
         self.label_smoothing = label_smoothing
+        self.readout_products = readout_products
 
     @classmethod
     def from_config(cls, config: Seq2SeqConfig) -> Seq2Seq:
@@ -73,7 +77,7 @@ class Seq2Seq(nn.Module):
         )  # fmt: skip
         return cls(
             encoder, decoder, BRIDGES[config.bridge](encoder, decoder.stack), word_dropout=config.word_dropout,
-            label_smoothing=config.label_smoothing,
+            label_smoothing=config.label_smoothing, readout_products=PRECISIONS[config.readout_precision],
         )  # fmt: skip
 
     # -- training
@@ -92,17 +96,16 @@ class Seq2Seq(nn.Module):
         Raises:
             ArgumentError: ``truth`` is no probability; a symbol or a length is out of range.
         """
-        rows, logits = self._logits(batch, truth)
-        target = batch.target.flatten()[rows]
-        if not len(target):
-            return logits.sum()  # of nothing
-        smoothing = self.label_smoothing if self.training else 0.0
-        return F.cross_entropy(logits, target, label_smoothing=smoothing)
+        rows, features, embedded = self._features(batch, truth)
+        readout = self.decoder.readout
+        training = {"smoothing": self.label_smoothing, "products": self.readout_products} if self.training else {}
+        inner = readout.inner(features, embedded)
+        return readout_loss(inner, readout.V, readout.c, batch.target.flatten()[rows], **training)
 
     def score(self, batch: PairBatch) -> Tensor:
         """Give the log probability of each target, its end included: (batch,)."""
-        rows, logits = self._logits(batch, 1.0)
-        each = F.cross_entropy(logits, batch.target.flatten()[rows], reduction="none")
+        rows, features, embedded = self._features(batch, 1.0)
+        each = F.cross_entropy(self.decoder.readout(features, embedded), batch.target.flatten()[rows], reduction="none")
         many = batch.target.shape[1]
         return each.new_zeros(many).index_add(0, rows % many, -each)
 
@@ -124,13 +127,13 @@ class Seq2Seq(nn.Module):
         told = torch.rand(entering.shape, device=entering.device) < truth
         return self.decoder.sampled(entering, memory, told)
 
-    def _logits(self, batch: PairBatch, truth: float) -> tuple[Tensor, Tensor]:
-        """Score what comes next at every step that counts: their places in (time, batch), and the scores."""
+    def _features(self, batch: PairBatch, truth: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Give the steps that count, by their places in (time, batch), and what the readout reads there."""
         features, embedded, _ = self.forced(batch, truth)
         within = torch.arange(len(batch.target), device=features.device).unsqueeze(1) < batch.target_lengths
         rows = within.flatten().nonzero().squeeze(1)  # padding is left out before the readout
-        picked = (value.flatten(0, 1).index_select(0, rows) for value in (self.decoder.dropout(features), embedded))
-        return rows, self.decoder.readout(*picked)
+        features, embedded = (value.flatten(0, 1).index_select(0, rows) for value in (features, embedded))
+        return rows, self.decoder.dropout(features), embedded
 
     def _dropped(self, symbols: Tensor) -> Tensor:
         return drop_words(symbols, self.word_dropout) if self.training and self.word_dropout else symbols

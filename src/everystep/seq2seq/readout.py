@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from everystep.cells.initial import bias, uniform
+from everystep.cells.initial import uniform
 
 
 class Readout(nn.Module):
@@ -33,7 +33,7 @@ class Readout(nn.Module):
         self.P = nn.Linear(size, inner) if inner != size or sees_embedding else None
         self.Q = nn.Linear(embedded, inner, bias=False) if sees_embedding else None
         self.V = embedding.weight if tied else uniform(symbols, inner)
-        self.c = bias(symbols, wanted=True)
+        self.c = nn.Parameter(torch.zeros(symbols))
 
     def inner(self, features: Tensor, embedded: Tensor) -> Tensor:
         """P a + Q e: what V reads, (..., inner)."""

@@ -58,7 +58,7 @@ def panels_of(sweep: Sweep, width: int, most: int) -> Panels:
         factors = {node: _factors(node, sweep, node) for node in sums}
         order = [factor for own in factors.values() for factor, _ in own]
     sums.sort(key=lambda node: _membership(factors[node], order))
-    columns = _columns(max(1, most // len(sums)), -(-sweep.size // width))
+    columns = _columns(len(sums), most, -(-sweep.size // width))
     runs = [
         run
         for factor in order
@@ -67,12 +67,16 @@ def panels_of(sweep: Sweep, width: int, most: int) -> Panels:
     return Panels(tuple(sums), columns, tuple(runs))
 
 
-def _columns(most: int, vectors: int) -> int:
-    """How many neighbouring vectors of each sum make a tile: few are wasted at the end, many share a row's number."""
-    waste = {
-        columns: -(-vectors // columns) * columns / vectors * (1 + 0.1 / columns) for columns in range(1, most + 1)
-    }
-    return min(waste, key=lambda columns: waste[columns])
+def _columns(sums: int, most: int, vectors: int) -> int:
+    """How many neighbouring vectors of each sum make a tile: few are wasted at the end, many share a row's number.
+
+    A tile of one vector has too few chains of additions to keep the arithmetic units busy where rows are few.
+    """
+
+    def cost(columns: int) -> float:
+        return -(-vectors // columns) * columns * (1 + 0.25 / (sums * columns) ** 2)
+
+    return min(range(1, max(1, most // sums) + 1), key=cost)
 
 
 class _Factor(NamedTuple):

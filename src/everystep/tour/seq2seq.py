@@ -1,4 +1,4 @@
-"""An encoder-decoder of ordinary cells: a sequence in, a sequence of another length out."""
+"""An encoder-decoder without attention: a sequence in, a sequence of another length out."""
 
 from __future__ import annotations
 
@@ -6,56 +6,25 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from everystep.cell import Cell
-from everystep.cells import GRU, GRUState
+from everystep.seq2seq import Seq2Seq, Seq2SeqConfig
+from everystep.text import END, PAD, SPECIALS, PairBatch
 from everystep.tour.reversal import BOUNDARY, LONGEST, SKIPPED, SYMBOLS, Pairs, draw_pairs
-from everystep.unroll import generate, unroll
 
-HIDDEN, BATCH, STEPS, RATE = 64, 128, 1500, 0.01
+EMBEDDING, HIDDEN, BATCH, STEPS, RATE = 16, 64, 128, 1500, 0.01
 TRAINED_UP_TO = 8
+FIRST = len(SPECIALS)  # the number of symbol 0 in the model's vocabulary
 
 
-class Decoder(Cell[GRUState]):
-    """A GRU that reads the symbol before (one-hot) and puts out a score for every symbol that may come next."""
-
-    State = GRUState
-
-    def __init__(self, symbols: int, hidden_size: int) -> None:
-        super().__init__(symbols, symbols, h=hidden_size)
-        self.gru = GRU(symbols, hidden_size)
-        self.readout = nn.Linear(hidden_size, symbols)
-
-    def step(self, state: GRUState, x: Tensor) -> tuple[GRUState, Tensor]:
-        """Take one step; y scores the next symbol."""
-        state, h = self.gru.step(state, x)
-        return state, self.readout(h)
-
-
-class EncoderDecoder(nn.Module):
-    """The encoder's last state is the decoder's first: the whole sequence has to pass through it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.encoder = GRU(SYMBOLS, HIDDEN)
-        self.decoder = Decoder(SYMBOLS + 1, HIDDEN)
-
-    def encode(self, pairs: Pairs) -> GRUState:
-        """Read each sequence to its own end."""
-        return unroll(self.encoder, one_hot(pairs.source, SYMBOLS), lengths=pairs.lengths).state
-
-    def forward(self, pairs: Pairs) -> Tensor:
-        """Score each next symbol under teacher forcing: the symbol before is the right one."""
-        right = pairs.target[:-1].clamp(min=0)
-        before = torch.cat([torch.full_like(right[:1], BOUNDARY), right])
-        return unroll(self.decoder, one_hot(before, SYMBOLS + 1), self.encode(pairs)).y
-
-    def greedy(self, pairs: Pairs) -> Tensor:
-        """Say the likeliest symbol at each step and feed it back, (time, batch)."""
-        start = one_hot(torch.full_like(pairs.lengths, BOUNDARY), SYMBOLS + 1)
-        scores = generate(self.decoder, len(pairs.target), start, _say, self.encode(pairs)).y
-        return scores.argmax(-1)
+def encoder_decoder() -> Seq2Seq:
+    """Make the network: the encoder's last state is the decoder's first, and all that the decoder learns of it."""
+    symbols = FIRST + SYMBOLS
+    return Seq2Seq.from_config(
+        Seq2SeqConfig(
+            source_symbols=symbols, target_symbols=symbols, embedding=EMBEDDING, hidden=HIDDEN, cell="gru",
+            bidirectional=False, attention="none", bridge="last",
+        )
+    )  # fmt: skip
 
 
 def compute() -> tuple[dict[str, Any], dict[str, Any]]:
@@ -78,46 +47,48 @@ def compute() -> tuple[dict[str, Any], dict[str, Any]]:
     return figures, {"by_length": by_length, "example": _example(network)}
 
 
-def train(seed: int, steps: int = STEPS) -> EncoderDecoder:
-    """Train with cross-entropy on fresh batches, under teacher forcing."""
+def train(seed: int, steps: int = STEPS) -> Seq2Seq:
+    """Train with cross-entropy on fresh batches, under teacher forcing: the symbol before is the right one."""
     torch.manual_seed(seed)
-    network, generator = EncoderDecoder(), torch.Generator().manual_seed(seed)
+    network, generator = encoder_decoder(), torch.Generator().manual_seed(seed)
     adam = torch.optim.Adam(network.parameters(), lr=RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(adam, RATE, total_steps=steps, pct_start=0.15)
     for _ in range(steps):
         pairs = draw_pairs(3, TRAINED_UP_TO, BATCH, generator, held_back=False)
-        loss = F.cross_entropy(network(pairs).flatten(0, 1), pairs.target.flatten(), ignore_index=SKIPPED)
         adam.zero_grad()
-        loss.backward()
+        network.loss(as_batch(pairs)).backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         adam.step()
         schedule.step()
     return network
 
 
-def whole_sequences(network: EncoderDecoder, pairs: Pairs) -> Tensor:
+def whole_sequences(network: Seq2Seq, pairs: Pairs) -> Tensor:
     """Tell which sequences were said without one mistake, the end included: (batch,) bool."""
-    with torch.no_grad():
-        said = network.greedy(pairs)
-    return ((said == pairs.target) | (pairs.target == SKIPPED)).all(0)
+    said, target = say(network, pairs), as_batch(pairs).target
+    return (said == target).all(0)
 
 
-def one_hot(symbols: Tensor, size: int) -> Tensor:
-    """Write whole numbers as one-hot rows, (..., size)."""
-    return F.one_hot(symbols, size).float()
+def say(network: Seq2Seq, pairs: Pairs) -> Tensor:
+    """Say the likeliest symbol at each step and feed it back: (time, batch), padding after the end."""
+    batch = as_batch(pairs)
+    said = network.greedy(batch.source, batch.source_lengths, most=len(batch.target)).numbers
+    return nn.functional.pad(said, (0, 0, 0, len(batch.target) - len(said)), value=PAD)
 
 
-def _say(scores: Tensor) -> Tensor:
-    return one_hot(scores.argmax(-1), SYMBOLS + 1)
+def as_batch(pairs: Pairs) -> PairBatch:
+    """Number the symbols as a vocabulary does, after those that stand for none."""
+    target = torch.where(pairs.target == BOUNDARY, END, pairs.target + FIRST)
+    target = torch.where(pairs.target == SKIPPED, PAD, target)
+    return PairBatch(pairs.source + FIRST, pairs.lengths, target, pairs.lengths + 1)
 
 
 def _share(right: Tensor) -> float:
     return right.double().mean().item()
 
 
-def _example(network: EncoderDecoder) -> dict[str, list[int]]:
+def _example(network: Seq2Seq) -> dict[str, list[int]]:
     """Take one held-back sequence of five through the network."""
     pairs = draw_pairs(5, 5, 200, torch.Generator().manual_seed(2), held_back=True)
-    with torch.no_grad():
-        said = network.greedy(pairs)
+    said = say(network, pairs) - FIRST
     return {"read": pairs.source[:, 0].tolist(), "said": said[:5, 0].tolist()}

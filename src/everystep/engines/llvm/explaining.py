@@ -19,7 +19,7 @@ from everystep.compiler.printer import written
 from everystep.compiler.variables import variables
 from everystep.engines.job import Job
 from everystep.engines.llvm.door import widened
-from everystep.engines.llvm.finding import Found, asked_of, call_of, find
+from everystep.engines.llvm.finding import Found, call_of, find
 from everystep.engines.llvm.layout import Layout
 from everystep.engines.llvm.passes import Passes
 from everystep.engines.llvm.program import emit_program
@@ -118,7 +118,7 @@ def _names(job: Job, found: Found, passes: Passes) -> tuple[Names, Names]:
     """What values are called, forward and backward."""
     graph, step = found.lowered.traced.graph, widened(job.step.cell)
     roots = found.guard.roots() if step is job.step.cell else Guard(step).roots()
-    own = variables(call_of(job, step), getattr(step, "step", step), asked_of(job, found.context), roots)
+    own = variables(call_of(job, step), getattr(step, "step", step), found.asked, roots)
     names = forward_names(graph, {name: tuple(root.shape) for name, root in found.roots.items()}, own)
     backward = backward_names(names, passes.graph, passes.training.plan, passes.backward.plan, passes.wanted_roots)
     return names, backward

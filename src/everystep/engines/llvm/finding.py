@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import islice, product
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -12,6 +14,7 @@ from torch import Tensor
 
 from everystep.compiler.agree import hold
 from everystep.compiler.guards import Guard
+from everystep.compiler.ir import Leaf
 from everystep.compiler.printer import written
 from everystep.compiler.show import show
 from everystep.compiler.trace import Asked, StepCall, trace
@@ -24,6 +27,7 @@ from everystep.engines.stepping import Parts, Stepper, streams_of
 from everystep.errors import EngineError
 
 REMEMBERED = 256  # traces
+WAYS = 8  # in which a context may have its batch that are tried
 
 
 class Found(NamedTuple):
@@ -31,8 +35,9 @@ class Found(NamedTuple):
 
     lowered: Lowered
     roots: dict[str, Tensor]
-    context: dict[str, Tensor]
+    context: dict[str, Tensor]  # the batch first
     guard: Guard
+    asked: Asked
 
 
 class _Entry(NamedTuple):
@@ -52,11 +57,28 @@ def find(job: Job) -> Found:
     """
     with compiling():
         guard, known = _entry(job.step.cell)
-    context = context_of(job)
-    asked = asked_of(job, context)
-    key = asked_key(asked)
-    lowered = remembered(known, key, lambda: _of_any_step(job, guard, asked, (guard.key(), key)))
-    return Found(lowered, lowered.prepare(roots_in(asked.dtype, guard.roots())), context, guard)
+    lowered, asked = _first_that_serves(job, guard, known)
+    context = {name: value.movedim(asked.batch_axis(Leaf("row", name)), 0) for name, value in context_of(job).items()}
+    return Found(lowered, lowered.prepare(roots_in(asked.dtype, guard.roots())), context, guard, asked)
+
+
+def _first_that_serves(job: Job, guard: Guard, known: dict[object, Lowered | EngineError]) -> tuple[Lowered, Asked]:
+    """Find the step for one of the ways in which the context may have its batch."""
+    failures: list[EngineError] = []
+    for asked in _ways_to_ask(job):
+        key = asked_key(asked)
+        try:
+            return remembered(known, key, partial(_of_any_step, job, guard, asked, (guard.key(), key))), asked
+        except EngineError as failure:
+            failures.append(failure)
+    raise failures[0]
+
+
+def _ways_to_ask(job: Job) -> Iterator[Asked]:
+    """The batch is the first axis of a context value, or the second one, as in a memory (places, batch, n)."""
+    axes = _batch_axes(job)
+    for chosen in islice(product(*axes.values()), WAYS):  # more than one where there are as many places as rows
+        yield asked_of(job, dict(zip(axes, chosen, strict=True)))
 
 
 def _entry(step: Any) -> _Entry:
@@ -90,16 +112,21 @@ def _traced(job: Job, guard: Guard, asked: Asked) -> Lowered:
     return Lowered(job.step.who, traced, job.step.part_names, asked.dtype)
 
 
-def asked_of(job: Job, context: Mapping[str, Tensor]) -> Asked:
-    """Describe what a job gives its step."""
+def asked_of(job: Job, batch_axes: Mapping[str, int]) -> Asked:
+    """Describe what a job gives its step; the axes say where each context value has its batch."""
     dtype = computed_in(job)
 
     def kind(value: Tensor) -> torch.dtype:
         return dtype if value.is_floating_point() else value.dtype
 
+    def shape(value: Tensor, batch: int) -> tuple[int | None, ...]:
+        sizes = [None if d == batch else n for d, n in enumerate(value.shape)]
+        return tuple(sizes if batch else sizes[1:])
+
     state = {name: tuple(p.shape[1:]) for name, p in zip(job.step.part_names, job.state, strict=True)}
     streams = {name: (tuple(x.shape[2:]), kind(x)) for name, x in streams_of(job.x).items()}
-    shapes = {name: (tuple(value.shape[1:]), kind(value)) for name, value in context.items()}
+    context = context_of(job)
+    shapes = {name: (shape(value, batch_axes[name]), kind(value)) for name, value in context.items()}
     return Asked(state, streams, shapes, dtype)
 
 
@@ -110,19 +137,24 @@ def asked_key(asked: Asked) -> object:
 
 
 def context_of(job: Job) -> dict[str, Tensor]:
-    """What of the context belongs to a row of the batch; anything else can't be compiled yet."""
+    """The context by name; what is no tensor can't be compiled."""
     context = job.step.context
     if context is None:
         return {}
+    found = {name: getattr(context, name) for name in getattr(context, "_fields", ())}
+    if not found or not all(isinstance(value, Tensor) for value in found.values()):
+        raise EngineError("the context is not a NamedTuple of tensors")
+    return found
+
+
+def _batch_axes(job: Job) -> dict[str, list[int]]:
+    """The axes of each context value that may be the batch."""
     rows = next(iter(streams_of(job.x).values())).shape[1]
     found = {}
-    for name in getattr(context, "_fields", ()):
-        value = getattr(context, name)
-        if not (isinstance(value, Tensor) and value.ndim >= 1 and value.shape[0] == rows):
+    for name, value in context_of(job).items():
+        found[name] = [d for d, n in enumerate(value.shape[:2]) if n == rows]
+        if not found[name]:
             raise EngineError(f"context.{name} is not one value for each row of the batch")
-        found[name] = value
-    if not found:
-        raise EngineError("the context is not a NamedTuple of tensors")
     return found
 
 

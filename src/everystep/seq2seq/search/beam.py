@@ -11,7 +11,7 @@ from torch import Tensor
 from everystep.errors import ArgumentError
 from everystep.seq2seq.search.candidates import Candidates
 from everystep.seq2seq.search.hypothesis import Hypothesis
-from everystep.seq2seq.search.limits import Limits
+from everystep.seq2seq.search.limits import Bounds, Limits, source_lengths
 from everystep.seq2seq.search.loop import Grown, Live, Search
 from everystep.seq2seq.search.model import Model
 from everystep.seq2seq.search.ranking import Ranking
@@ -73,8 +73,10 @@ def beam(
             raise ArgumentError(f"beam: {name} is {value!r}; expected a whole number, 1 or more.")
     if n_best > width:
         raise ArgumentError(f"beam: n_best is {n_best} and width {width}; expected no more than width: raise width.")
-    search = Search(_likeliest_branches, width, 1, width, n_best, limits or Limits(), ranking or Ranking())
-    return search.run(model, memory, lengths, prefix)
+    sources = source_lengths(lengths)
+    bounds = Bounds.of(limits or Limits(), sources, prefix)
+    search = Search(_likeliest_branches, width, 1, width, n_best, ranking or Ranking())
+    return search.run(model, memory, sources, bounds)
 
 
 def _likeliest_branches(found: Candidates, live: Live) -> Grown:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from everystep.errors import ArgumentError
+from everystep.errors import ArgumentError, ShapeError
 from everystep.text.symbols import BEGIN, END, PAD
 
 FREE = -1  # no symbol: any may come
@@ -71,29 +73,38 @@ class Limits:
         return min(least, self.longest(source))
 
 
+@dataclass(frozen=True)
 class Bounds:
-    """The limits of each sentence of a batch, and what they say at a step.
+    """The limits of each sentence of a batch, and what they say at a step."""
 
-    Args:
-        limits: The limits.
-        lengths: Positions of each source.
-        prefix: Symbols that each output has to begin with.
+    longest: np.ndarray  # (sentences,) most symbols
+    shortest: np.ndarray  # (sentences,) least symbols
+    prefix: np.ndarray  # (sentences, longest prefix) what each begins with, FREE behind it
+    block: int = 0
+    forbidden: tuple[int, ...] = ()
 
-    Raises:
-        ArgumentError: There is not one prefix for each sentence, it is too long, or holds END.
-    """
+    @classmethod
+    def of(cls, limits: Limits, sources: np.ndarray, prefix: Sequence[Sequence[int]] | None) -> Bounds:
+        """Work out the limits of each sentence.
 
-    def __init__(self, limits: Limits, lengths: np.ndarray, prefix: Sequence[Sequence[int]] | None) -> None:
-        self.limits = limits
-        self.longest = np.array([limits.longest(n) for n in lengths.tolist()], dtype=np.int64)
-        self.shortest = np.array([limits.shortest(n) for n in lengths.tolist()], dtype=np.int64)
-        self._prefix = _padded(prefix, self.longest)  # (sentences, longest prefix)
+        Args:
+            limits: The limits.
+            sources: (sentences,) positions of each source.
+            prefix: Symbols that each output has to begin with.
+
+        Raises:
+            ArgumentError: There is not one prefix for each sentence, it is too long, or holds END.
+        """
+        longest = np.array([limits.longest(n) for n in sources.tolist()], dtype=np.int64)
+        shortest = np.array([limits.shortest(n) for n in sources.tolist()], dtype=np.int64)
+        begun = padded([[]] * len(sources) if prefix is None else prefix, longest, len(sources))
+        return cls(longest, shortest, begun, limits.block, limits.forbidden)
 
     def only(self, n: int, sentences: np.ndarray) -> np.ndarray:
         """Tell which symbol has to follow n others, for rows of these sentences; FREE where any may."""
         only = np.where(n >= self.longest[sentences], END, FREE)
-        if n < self._prefix.shape[1]:
-            only = np.where(self._prefix[sentences, n] >= 0, self._prefix[sentences, n], only)
+        if n < self.prefix.shape[1]:
+            only = np.where(self.prefix[sentences, n] >= 0, self.prefix[sentences, n], only)
         return only
 
     def banned(self, sentences: np.ndarray, history: np.ndarray | None, n: int) -> np.ndarray:
@@ -104,11 +115,9 @@ class Bounds:
             history: (rows, n) the symbols of each row so far, where n-grams are blocked.
             n: Symbols so far.
         """
-        always = np.broadcast_to(
-            np.array(self.limits.forbidden, dtype=np.int64), (len(sentences), len(self.limits.forbidden))
-        )
+        always = np.broadcast_to(np.array(self.forbidden, dtype=np.int64), (len(sentences), len(self.forbidden)))
         too_short = np.where(n < self.shortest[sentences], END, FREE)[:, None]
-        blocked = [] if history is None else [repeating(history, self.limits.block)]
+        blocked = [] if history is None else [repeating(history, self.block)]
         return np.concatenate([always, too_short, *blocked], axis=1)
 
 
@@ -128,10 +137,15 @@ def repeating(history: np.ndarray, size: int) -> np.ndarray:
     return np.where((seen[:, :, :-1] == last[:, None]).all(-1), seen[:, :, -1], FREE)
 
 
-def _padded(prefix: Sequence[Sequence[int]] | None, longest: np.ndarray) -> np.ndarray:
-    rows = [list(map(int, row)) for row in prefix] if prefix is not None else [[] for _ in longest]
-    if len(rows) != len(longest):
-        raise ArgumentError(f"search: prefix is for {len(rows)} sentences; expected {len(longest)}, a list for each.")
+def padded(begun: Sequence[Sequence[int]], longest: np.ndarray, sentences: int) -> np.ndarray:
+    """Put the beginnings of outputs side by side, (sentences, longest beginning), FREE behind each.
+
+    Raises:
+        ArgumentError: There is not one for each sentence, it is too long, or holds END.
+    """
+    rows = [list(map(int, row)) for row in begun]
+    if len(rows) != sentences:
+        raise ArgumentError(f"search: {len(rows)} outputs are begun; expected {sentences}, a list for each sentence.")
     for sentence, (row, most) in enumerate(zip(rows, longest, strict=True)):
         if len(row) > most:
             raise ArgumentError(
@@ -142,3 +156,20 @@ def _padded(prefix: Sequence[Sequence[int]] | None, longest: np.ndarray) -> np.n
             raise ArgumentError(f"search: the prefix of sentence {sentence} is {row}; expected symbols without END.")
     widest = max(map(len, rows), default=0)
     return np.array([row + [FREE] * (widest - len(row)) for row in rows], dtype=np.int64).reshape(len(rows), widest)
+
+
+def source_lengths(lengths: Tensor) -> np.ndarray:
+    """Read how long the sources are.
+
+    Raises:
+        ShapeError: It is not one axis of whole numbers.
+        ArgumentError: A length is negative.
+    """
+    lengths = torch.as_tensor(lengths)
+    if lengths.ndim != 1 or lengths.is_floating_point() or lengths.dtype == torch.bool:
+        raise ShapeError(
+            f"search: lengths is {lengths.dtype} of shape {tuple(lengths.shape)}; expected whole numbers, (sentences,)."
+        )
+    if (lengths < 0).any():
+        raise ArgumentError(f"search: lengths holds {int(lengths.min())}; expected positions of a source, 0 or more.")
+    return lengths.long().cpu().numpy()

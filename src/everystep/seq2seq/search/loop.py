@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from everystep.errors import ArgumentError, ShapeError
 from everystep.seq2seq.search.candidates import Candidates, candidates
 from everystep.seq2seq.search.finished import Finished
 from everystep.seq2seq.search.hypothesis import Hypothesis
-from everystep.seq2seq.search.limits import Bounds, Limits
+from everystep.seq2seq.search.limits import Bounds
 from everystep.seq2seq.search.model import Model, Rows, Scores, first_symbols
 from everystep.seq2seq.search.ranking import Ranking
 from everystep.seq2seq.search.tree import Layer, Tree
@@ -58,23 +56,27 @@ class Search:
     begin: int
     count: int | None
     n_best: int
-    limits: Limits
     ranking: Ranking
 
     @torch.no_grad()
-    def run(
-        self, model: Model, memory: Any, lengths: Tensor, prefix: Sequence[Sequence[int]] | None
-    ) -> list[list[Hypothesis]]:
-        """Search for the outputs of every sentence."""
-        sources = source_lengths(lengths)
-        bounds, tree = Bounds(self.limits, sources, prefix), Tree()
+    def run(self, model: Model, memory: Any, sources: np.ndarray, bounds: Bounds) -> list[list[Hypothesis]]:
+        """Search for the outputs of every sentence.
+
+        Args:
+            model: The model.
+            memory: What it knows of the sources.
+            sources: (sentences,) positions of each source.
+            bounds: What each output may be.
+        """
+        tree = Tree()
         finished = Finished(self.n_best, self.ranking, sources, bounds.longest)
         live = self._start(len(sources))
-        rows, symbols = Rows(model, memory, live.places // self.width), first_symbols(len(live.places))
+        rows, symbols = Rows(model, memory, len(sources)), first_symbols(len(live.places))
+        rows.keep(live.places // self.width, live.places // self.width)
         while len(live.places):
             n, owner = len(tree.layers), live.places // self.width
             scores = rows.advance(symbols)
-            history = self._history(tree, live.places) if self.limits.block else None
+            history = self._history(tree, live.places) if bounds.block else None
             banned, only = bounds.banned(owner, history, n), bounds.only(n, owner)
             grown = self.choose(candidates(scores.log_probabilities, self.count, banned, only), live)
             _grow(tree, grown, live, scores)
@@ -100,21 +102,20 @@ class Search:
         return Live(total, np.flatnonzero(total.ravel() > -np.inf), room)
 
 
-def source_lengths(lengths: Tensor) -> np.ndarray:
-    """Read how long the sources are.
+def each_by_one(pick: Callable[[Candidates, Live], np.ndarray]) -> Choose:
+    """Let every hypothesis go on by the candidate that ``pick`` names: (rows,) its column."""
 
-    Raises:
-        ShapeError: It is not one axis of whole numbers.
-        ArgumentError: A length is negative.
-    """
-    lengths = torch.as_tensor(lengths)
-    if lengths.ndim != 1 or lengths.is_floating_point() or lengths.dtype == torch.bool:
-        raise ShapeError(
-            f"search: lengths is {lengths.dtype} of shape {tuple(lengths.shape)}; expected whole numbers, (sentences,)."
-        )
-    if (lengths < 0).any():
-        raise ArgumentError(f"search: lengths holds {int(lengths.min())}; expected positions of a source, 0 or more.")
-    return lengths.long().cpu().numpy()
+    def choose(found: Candidates, live: Live) -> Grown:
+        column, rows = pick(found, live), np.arange(len(live.places))
+        total, own = np.full(live.total.size, -np.inf), np.full(live.total.size, -np.inf)
+        symbol = np.zeros(live.total.size, dtype=np.int64)
+        own[live.places], symbol[live.places] = found.log_probabilities[rows, column], found.symbols[rows, column]
+        total[live.places] = live.total.ravel()[live.places] + own[live.places]
+        shape = live.total.shape
+        parent = np.arange(live.total.size).reshape(shape)
+        return Grown(total.reshape(shape), parent, symbol.reshape(shape), own.reshape(shape))
+
+    return choose
 
 
 def _grow(tree: Tree, grown: Grown, live: Live, scores: Scores) -> None:

@@ -34,8 +34,11 @@ class Model(Protocol):
         """Give the state before the first symbol, a row for each row of memory."""
         ...
 
-    def advance(self, state: Any, symbols: Tensor, memory: Any) -> Scores:
-        """Take in one symbol for each row, (rows,) whole numbers; BEGIN is the first. Writes to nothing it is given."""
+    def advance(self, state: Any, symbols: Tensor, memory: Any) -> tuple[Tensor, Any, Tensor | None]:
+        """Take in one symbol for each row, (rows,) whole numbers, and give :class:`Scores`; BEGIN is the first symbol.
+
+        What the state and memory hold stays as it is: several hypotheses may go on from it.
+        """
         ...
 
 
@@ -45,15 +48,15 @@ class Rows:
     Args:
         model: The model.
         memory: What it knows of the sources, one row for each sentence.
-        owner: (rows,) the sentence of each row.
+        sentences: How many there are.
     """
 
-    def __init__(self, model: Model, memory: Any, owner: np.ndarray) -> None:
+    def __init__(self, model: Model, memory: Any, sentences: int) -> None:
         self._model, self._every = model, memory
         self._state = model.start(memory)
-        self._memory, self._owner = memory, np.arange(_rows_in(self._state, memory, len(owner)))
+        self._memory, self._owner = memory, np.arange(sentences)
         self._device = next((part.device for part in _tensors((self._state, memory))), torch.device("cpu"))
-        self.keep(owner, owner)
+        _hold_rows((self._state, memory), sentences)
 
     def advance(self, symbols: np.ndarray) -> Scores:
         """Run the model one step further.
@@ -61,7 +64,7 @@ class Rows:
         Raises:
             ShapeError: The model gives something other than (rows, vocabulary).
         """
-        scores = self._model.advance(self._state, torch.from_numpy(symbols).to(self._device), self._memory)
+        scores = Scores(*self._model.advance(self._state, torch.from_numpy(symbols).to(self._device), self._memory))
         said = scores.log_probabilities
         if not isinstance(said, Tensor) or said.ndim != 2 or len(said) != len(symbols) or said.shape[1] <= END:
             raise ShapeError(
@@ -106,14 +109,13 @@ def _is_whole(rows: np.ndarray, count: int) -> bool:
     return len(rows) == count and bool((rows == np.arange(count)).all())
 
 
-def _rows_in(state: Any, memory: Any, sentences: int) -> int:
+def _hold_rows(nest: Any, sentences: int) -> None:
     """Hold state and memory to one row for each sentence, as far as they show their tensors."""
-    found = {len(part) for part in _tensors((state, memory)) if part.ndim}
+    found = {len(part) for part in _tensors(nest) if part.ndim}
     if found - {sentences}:
         raise ShapeError(
             f"search: state and memory have {sorted(found)} rows; expected {sentences}, one for each of lengths."
         )
-    return sentences
 
 
 def _tensors(nest: Any) -> list[Tensor]:

@@ -1,8 +1,8 @@
-"""Searches in which every hypothesis goes on by one symbol: the likeliest, or one drawn by its probability."""
+"""Greedy search: the likeliest symbol at every step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,8 @@ from torch import Tensor
 
 from everystep.seq2seq.search.candidates import Candidates
 from everystep.seq2seq.search.hypothesis import Hypothesis
-from everystep.seq2seq.search.limits import Limits
-from everystep.seq2seq.search.loop import Choose, Grown, Live, Search
+from everystep.seq2seq.search.limits import Bounds, Limits, source_lengths
+from everystep.seq2seq.search.loop import Live, Search, each_by_one
 from everystep.seq2seq.search.model import Model
 from everystep.seq2seq.search.ranking import Ranking
 
@@ -54,24 +54,10 @@ def greedy(
         >>> greedy(Counting(), None, torch.tensor([3]))[0].symbols
         tensor([4, 5, 6])
     """
-    search = Search(each_by_one(_first), 1, 1, 1, 1, limits or Limits(), ranking or Ranking())
-    return [found[0] for found in search.run(model, memory, lengths, prefix)]
-
-
-def each_by_one(pick: Callable[[Candidates, Live], np.ndarray]) -> Choose:
-    """Let every hypothesis go on by the candidate that ``pick`` names: (rows,) its column."""
-
-    def choose(found: Candidates, live: Live) -> Grown:
-        column, rows = pick(found, live), np.arange(len(live.places))
-        total, own = np.full(live.total.size, -np.inf), np.full(live.total.size, -np.inf)
-        symbol = np.zeros(live.total.size, dtype=np.int64)
-        own[live.places], symbol[live.places] = found.log_probabilities[rows, column], found.symbols[rows, column]
-        total[live.places] = live.total.ravel()[live.places] + own[live.places]
-        shape = live.total.shape
-        parent = np.arange(live.total.size).reshape(shape)
-        return Grown(total.reshape(shape), parent, symbol.reshape(shape), own.reshape(shape))
-
-    return choose
+    sources = source_lengths(lengths)
+    bounds = Bounds.of(limits or Limits(), sources, prefix)
+    search = Search(each_by_one(_first), 1, 1, 1, 1, ranking or Ranking())
+    return [found[0] for found in search.run(model, memory, sources, bounds)]
 
 
 def _first(found: Candidates, live: Live) -> np.ndarray:  # noqa: ARG001 - a way to pick is asked with both

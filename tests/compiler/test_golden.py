@@ -1,12 +1,15 @@
-"""What the compiler makes of four cells, as text: a change of a pass shows as a difference of these files."""
+"""What the compiler makes of five cells, as text: a change of a pass shows as a difference of these files."""
 
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 
+from compiler.attention import Decoder, Memory
 from compiler.layernorm_lstm import LayerNormLSTM
 from everystep.cells import CELLS
 from everystep.unroll import explain
@@ -19,13 +22,15 @@ CELLS_AND_SIZES = {
     "gru": (CELLS["gru"], 131, 7),
     "jordan": (CELLS["jordan"], 3, 5),
     "layernorm_lstm": (LayerNormLSTM, 3, 5),
+    "attention": (partial(Decoder, size=8), 3, 5),
 }
+CONTEXTS = {"attention": Memory(torch.zeros(1, 6, 8, requires_grad=True), torch.ones(1, 6, dtype=torch.bool))}
 LINE = re.compile(r"(\w+\.py):\d+")  # lines of a cell move with its docstring
 
 
 def told(name):
     make, input_size, hidden_size = CELLS_AND_SIZES[name]
-    found = explain(make(input_size, hidden_size))
+    found = explain(make(input_size, hidden_size), context=CONTEXTS.get(name))
     texts = {
         "The graph of the trace": found.graphs["trace"],
         "The graph, simplified": found.graphs["simplified"],

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 import everystep as es
 from everystep.errors import ArgumentError, DTypeError, ShapeError, UnknownNameError
 from everystep.seq2seq import Seq2Seq, Seq2SeqConfig, schedules
+from everystep.seq2seq.decoder import MANY
 from everystep.seq2seq.symbols import drop_words
 from everystep.text import BEGIN, END, PAD, UNKNOWN
 from seq2seq.made import SHAPES, SYMBOLS, batch, forced_scores, model
@@ -41,6 +42,23 @@ def test_a_batch_scores_as_its_pairs_do_one_by_one_and_in_any_order(shape):
     for row in range(3):
         torch.testing.assert_close(network.score(batch([row]))[0], scores[row], **ROUNDING)
     torch.testing.assert_close(network.score(batch([2, 0, 1])), scores[[2, 0, 1]], **ROUNDING)
+
+
+@pytest.mark.parametrize("shape", ["none", "before"])
+def test_many_rows_of_a_search_take_the_steps_that_few_take(shape):
+    network, few = model(**SHAPES[shape], cell="lstm").eval(), batch()
+    many = batch([0, 1, 2] * (MANY // 3 + 1))
+    found = []
+    for pairs in (few, many):
+        memory = network.encode(pairs.source, pairs.source_lengths)
+        with es.use_engine("llvm"):
+            found.append(network.advance(network.start(memory), pairs.entering[0], memory))
+    (scores, state, weights), (again, after, other) = found
+    torch.testing.assert_close(again[:3], scores, **ROUNDING)
+    torch.testing.assert_close(tuple(part[:3] for part in after), tuple(state), **ROUNDING)
+    assert (weights is None) == (other is None) == (shape == "none")
+    if weights is not None:
+        torch.testing.assert_close(other[:3], weights, **ROUNDING)
 
 
 def test_the_loss_is_the_mean_over_symbols_of_the_scores():

@@ -19,6 +19,8 @@ from everystep.seq2seq.readout import Readout
 from everystep.seq2seq.stacked import Stacked
 from everystep.unroll import unroll
 
+MANY = 32  # rows from which on a step of a search is worth calling compiled code for
+
 
 class Memory(NamedTuple):
     """What a decoder needs of source sequences; rows first, so that ``layers.select`` takes rows of it."""
@@ -167,10 +169,20 @@ class Decoder(nn.Module):
             positions) where it attends; positions past a length have weight 0.
         """
         embedded = self.dropout(self.embedding(symbols))
-        with listen() as taps:
-            state, y = self.cell.step(state, embedded, *_one(memory.looked))
+        take = self._compiled_step if len(symbols) >= MANY else self._plain_step
+        state, y, weights = take(state, embedded, memory.looked)
         scores = self.readout(self.dropout(y), embedded)
-        return torch.log_softmax(scores, dim=-1), state, taps.get("attention")
+        return torch.log_softmax(scores, dim=-1), state, weights
+
+    def _plain_step(self, state: Any, embedded: Tensor, looked: Looked | None) -> tuple[Any, Tensor, Tensor | None]:
+        with listen() as taps:
+            state, y = self.cell.step(state, embedded, *_one(looked))
+        return state, y, taps.get("attention")
+
+    def _compiled_step(self, state: Any, embedded: Tensor, looked: Looked | None) -> tuple[Any, Tensor, Tensor | None]:
+        wanted = () if looked is None else ("attention",)
+        out = unroll(self.cell, embedded.unsqueeze(0), state, context=looked, record=wanted)
+        return out.state, out.y[0], None if looked is None else out.record["attention"][0]
 
 
 _ATTENTIVE: dict[str, Any] = {"after": AttendAfter, "before": AttendBefore}

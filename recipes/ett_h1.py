@@ -1,4 +1,3 @@
-# ruff: noqa: INP001
 """ETTh1, seven targets, 96 to 720 hours ahead: the papers' protocol, with every window of the test part.
 
 Train rows 0-8639, validation 8640-11519, test 11520-14399; errors on the scale of the training part's mean and spread.

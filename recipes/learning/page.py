@@ -1,0 +1,111 @@
+"""docs/learning.md: what stands in the rows, those who fail included."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from recipes.learning import results
+from recipes.learning.models import OURS, TORCH
+from recipes.learning.task import Task
+from recipes.learning.tasks import sides
+
+PAGE = Path(__file__).parents[2] / "docs" / "learning.md"
+MARK = "<!-- From here on the page is written by recipes/learning. -->"
+NOT_YET = "not run yet"
+HEAD = ("cell", "parameters", "seeds", "middle", "worst", "reached", "steps to the goal", "steps", "seconds")
+Row = dict[str, Any]
+
+
+def write(tasks: Mapping[str, Task], rows: results.Rows) -> None:
+    """Keep the rows, and put their tables in the place of what stands behind the mark."""
+    results.keep(rows)
+    before, mark, _ = PAGE.read_text(encoding="utf-8").partition(MARK)
+    if not mark:
+        raise SystemExit(f"{PAGE}: the line {MARK!r} is missing; tables go behind it.")
+    PAGE.write_text(f"{before}{mark}\n\n{text(tasks, rows)}", encoding="utf-8")
+
+
+def text(tasks: Mapping[str, Task], rows: results.Rows) -> str:
+    """Everything that was reached, as Markdown."""
+    parts = ["## Who learns what", at_a_glance(tasks, rows)]
+    for task in tasks.values():
+        parts += [f"## {task.title}", budget(task), details(task, rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def at_a_glance(tasks: Mapping[str, Task], rows: results.Rows) -> str:
+    """How many seeds reach each goal, of those that ran."""
+    lines = []
+    for cell, side in dict.fromkeys(pair for task in tasks.values() for pair in sides(task)):
+        found = [_of(task, cell, side, rows) for task in tasks.values()]
+        if any(found):
+            marks = [_mark(task, cell, chosen) for task, chosen in zip(tasks.values(), found, strict=True)]
+            lines.append((_name(cell, side), *marks))
+    head = ("cell", *(task.title.partition(",")[0] for task in tasks.values()))
+    return _table(head, lines)
+
+
+def _mark(task: Task, cell: str, chosen: Sequence[Row]) -> str:
+    if task.cells is not None and cell not in task.cells:
+        return ""
+    return f"{sum(row['reached'] for row in chosen)} of {len(chosen)}" if chosen else NOT_YET
+
+
+def budget(task: Task) -> str:
+    """What is asked, and the one budget of all."""
+    told = task.settings
+    up = "at most" if task.better == "lower" else "at least"
+    more = [f"dropout {told.dropout:g} in front of the readout"] * bool(told.dropout)
+    more += [f"weight decay {told.weight_decay:g}"] * bool(told.weight_decay)
+    more += [f"ends where validation reaches {told.enough:g}"] * (told.enough is not None)
+    return (
+        f"Goal: {up} {task.goal:g} {task.measure}. {told.hidden} features of the state, {told.steps:,} steps of "
+        f"{told.batch} sequences, learning rate {told.learning_rate:g}, norm of the gradient at most {told.clip:g}"
+        f"{''.join(f', {one}' for one in more)}."
+    )
+
+
+def details(task: Task, rows: results.Rows) -> str:
+    """A line for each side that has run, and the names of those that have not."""
+    found = {pair: _of(task, *pair, rows) for pair in sides(task)}
+    lines = [(_name(*pair), *_figures(task, chosen)) for pair, chosen in found.items() if chosen]
+    missing = [_name(*pair) for pair, chosen in found.items() if not chosen]
+    parts = [_table(HEAD, lines)] if lines else []
+    if missing:
+        parts.append(f"{NOT_YET.capitalize()}: {', '.join(missing)}.")
+    return "\n\n".join(parts)
+
+
+def _figures(task: Task, chosen: Sequence[Row]) -> tuple[str, ...]:
+    scores = sorted((row["score"] for row in chosen if row["score"] is not None), reverse=task.better == "higher")
+    steps = [row["goal_step"] for row in chosen if row["goal_step"] is not None]
+    broken = sum(row["broken"] for row in chosen)
+    return (
+        f"{chosen[0]['parameters']:,}",
+        str(len(chosen)),
+        *((_number(statistics.median(scores)), _number(scores[-1])) if scores else ("none", "none")),
+        f"{sum(row['reached'] for row in chosen)}{f', {broken} not finite' if broken else ''}",
+        f"{statistics.median(steps):,.0f}" if steps else "",
+        f"{statistics.median(row['steps'] for row in chosen):,.0f}",
+        f"{statistics.median(row['seconds'] for row in chosen):.0f}",
+    )
+
+
+def _number(score: float) -> str:
+    return f"{score:.1e}" if score < 0.01 else f"{score:.3g}" if score < 1 else f"{score:.2f}"
+
+
+def _of(task: Task, cell: str, side: str, rows: results.Rows) -> list[Row]:
+    return [row for key, row in rows.items() if (key.task, key.cell, key.side) == (task.name, cell, side)]
+
+
+def _name(cell: str, side: str) -> str:
+    return cell if side == OURS else f"{cell}, {TORCH}"
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rule = [":--", *["--:"] * (len(head) - 1)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))

@@ -36,7 +36,7 @@ def _goes_apart(sweep: Sweep, layout: Layout, written: set[Place]) -> bool:
         return node.size == sweep.size and spot.offset % sweep.size == 0
 
     return (
-        not (sweep.sums or sweep.gathers)
+        not (sweep.sums or sweep.gathers or sweep.in_runs)
         and all(given(panel.spot) for panel in layout.arranged[sweep].panels)
         and all(given(spot) or own(node, spot) for node, spot in sweep.loads.items())
         and all(own(node, spot) for node, spot in sweep.stores)

@@ -64,15 +64,21 @@ def load_recurrent(
     chosen = recurrent_node(read, node)
     who, operator = f"{chosen.op_type} {title_of(chosen)}", _CELLS[chosen.op_type]
     wanted = attributes_of(chosen, who, opset, operator)
+    sigmas = activations(who, wanted.activations, wanted.activation_alpha, wanted.activation_beta, wanted.clip)
     values = values_of(read, who, inputs_of(chosen, opset), weights or {})
     check_weights(who, values, operator, wanted)
-    sigmas = activations(who, wanted.activations, wanted.activation_alpha, wanted.activation_beta, wanted.clip)
     own = [Weights(*(_of(values.get(name), n) for name in Weights._fields)) for n in range(len(wanted.reverse))]
     each = len(operator.defaults)
     cells = [operator(one, sigmas[n * each : (n + 1) * each], **wanted.own) for n, one in enumerate(own)]
-    kept = {name: values.get(name) for name in ("sequence_lens", "initial_h", "initial_c")}
+    kept = {name: _unless_zero(values.get(name)) for name in ("initial_h", "initial_c")}
+    kept["sequence_lens"] = values.get("sequence_lens")
     return Recurrent(who, cells, wanted.reverse, batch_first=wanted.batch_first, **kept)
 
 
 def _of(value: Any, direction: int) -> Any:
     return None if value is None else value[direction].clone()
+
+
+def _unless_zero(start: Any) -> Any:
+    """A start of zeros is no start: exporters write one for the batch that they happened to see."""
+    return start if start is not None and start.any() else None

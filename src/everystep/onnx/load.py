@@ -57,7 +57,7 @@ def load_recurrent(
         >>> layer(torch.randn(20, 4, 3)).Y.shape
         torch.Size([20, 1, 4, 8])
 
-    Source: ONNX operators RNN, GRU and LSTM, opsets 7 to 22.
+    Source: ONNX operators RNN, GRU and LSTM, as they are since opset 7.
     """
     read = read_model(model)
     opset = opset_of(read)

@@ -182,6 +182,17 @@ def test_tied_embeddings_are_one_parameter(tied):
     assert all(weight.grad is not None for weight in weights)
 
 
+@pytest.mark.parametrize("shape", ["after", "before, fed"])
+def test_alignments_are_shares_of_the_source_at_every_step(shape):
+    pairs = batch()
+    weights = model(**SHAPES[shape]).eval().alignments(pairs)
+    assert weights.shape == (5, 3, 6)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(5, 3).double(), **ROUNDING)
+    assert not weights[:, torch.arange(6) >= pairs.source_lengths.unsqueeze(1)].any()
+    with pytest.raises(ArgumentError, match="without attention"):
+        model(**SHAPES["none"]).alignments(pairs)
+
+
 def test_greedy_search_stops_at_the_end_and_pads_after_it():
     network, pairs = model().eval(), batch()
     said, lengths = network.greedy(pairs.source, pairs.source_lengths, most=7)
@@ -288,3 +299,20 @@ def test_schedules_go_from_the_truth_to_less_of_it():
     assert schedules.linear(10_000, slope=0.01, least=0.2) == 0.2
     with pytest.raises(ArgumentError, match="base is 2"):
         schedules.exponential(1, base=2)
+
+
+@EVERY_SHAPE
+def test_nothing_to_read_and_nothing_to_say_are_allowed(shape):
+    network = model(**SHAPES[shape])
+    empty = torch.zeros(0, 2, dtype=torch.int64)
+    none = torch.zeros(2, dtype=torch.int64)
+    pairs = batch([0, 1])
+    unread = pairs._replace(source=empty, source_lengths=none)
+    network.loss(unread).backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in network.parameters())
+    assert network.loss(pairs._replace(target=empty, target_lengths=none)).item() == 0
+    assert network.loss(pairs._replace(target=empty, target_lengths=none), truth=0.5).item() == 0
+    assert network.greedy(pairs.source[:, :0], none[:0], most=3).numbers.shape[1] == 0
+    one_unread = pairs._replace(source_lengths=torch.tensor([3, 0]))
+    alone = network.eval().score(batch([0]))
+    torch.testing.assert_close(network.score(one_unread)[0], alone[0], **ROUNDING)

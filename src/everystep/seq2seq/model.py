@@ -164,6 +164,29 @@ class Seq2Seq(nn.Module):
         return self.decoder.advance(state, symbols, memory)
 
     @torch.no_grad()
+    def alignments(self, batch: PairBatch) -> Tensor:
+        """Tell where the decoder looks as it is told each symbol of a target.
+
+        Args:
+            batch: Pairs.
+
+        Returns:
+            Attention weights (target time, batch, source time); past the end of a target they mean nothing.
+
+        Raises:
+            ArgumentError: The decoder does not attend.
+        """
+        if self.decoder.attention is None:
+            raise ArgumentError('Seq2Seq: alignments of a model without attention; expected one such as "general".')
+        memory = self.encode(batch.source, batch.source_lengths)
+        state, weights = self.start(memory), []
+        for symbols in batch.entering:
+            _, state, at_step = self.advance(state, symbols, memory)
+            weights.append(at_step)
+        many = batch.source.shape[::-1]
+        return torch.stack(weights)[..., : many[1]] if weights else memory.start[0].new_empty(0, *many)
+
+    @torch.no_grad()
     def greedy(self, source: Tensor, lengths: Tensor, most: int) -> Padded:
         """Say the likeliest symbol at each step, and go on from it.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 from copy import deepcopy
 
@@ -11,12 +10,10 @@ import torch
 from torch.nn import functional as F
 
 import everystep as es
-from everystep.errors import ArgumentError, DTypeError, ShapeError, UnknownNameError
-from everystep.seq2seq import Seq2Seq, Seq2SeqConfig, schedules
+from everystep.errors import ArgumentError, DTypeError, ShapeError
 from everystep.seq2seq.decoder import MANY
-from everystep.seq2seq.symbols import drop_words
-from everystep.text import BEGIN, END, PAD, UNKNOWN
-from seq2seq.made import SHAPES, SYMBOLS, batch, forced_scores, model
+from everystep.text import BEGIN, END, PAD
+from seq2seq.made import SHAPES, batch, forced_scores, model
 
 ROUNDING = {"rtol": 0, "atol": 1e-12}  # batches of other sizes round differently: some hundred times 1.1e-16
 EVERY_SHAPE = pytest.mark.parametrize("shape", SHAPES)
@@ -162,17 +159,6 @@ def test_label_smoothing_is_its_equation():
     torch.testing.assert_close(network.loss(pairs), 0.9 * plain - 0.1 * logs.mean(), **ROUNDING)
 
 
-def test_words_are_dropped_and_marks_are_not():
-    torch.manual_seed(0)
-    symbols = torch.randint(0, SYMBOLS, (40, 50))
-    dropped = drop_words(symbols, 0.25)
-    marks = symbols < 4
-    assert torch.equal(dropped[marks], symbols[marks])
-    share = (dropped != symbols)[~marks].double().mean().item()
-    assert abs(share - 0.25) < 0.05  # more than four standard deviations of 1,100 coins
-    assert set(dropped[dropped != symbols].tolist()) == {UNKNOWN}
-
-
 @pytest.mark.parametrize("tied", ["none", "target", "all"])
 def test_tied_embeddings_are_one_parameter(tied):
     network = model(tied=tied, readout_embedding=True)
@@ -248,32 +234,6 @@ def test_a_model_is_copied_and_pickled_with_its_states():
     assert torch.equal(again.layer1_h, memory.start.layer1_h)
 
 
-def test_a_config_goes_through_json():
-    config = Seq2SeqConfig(source_symbols=40, target_symbols=50, attention="none", cell="elman", dropout=0.1)
-    assert Seq2SeqConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
-    Seq2Seq.from_config(config)
-
-
-@pytest.mark.parametrize(
-    ("settings", "error", "words"),
-    [
-        ({"attention": "aditive"}, UnknownNameError, 'did you mean "additive"'),
-        ({"cell": "lsmt"}, UnknownNameError, 'did you mean "lstm"'),
-        ({"bridge": "bridge"}, UnknownNameError, "Known here: last, mean, learned, zero"),
-        ({"hidden": 0}, ArgumentError, "hidden is 0; expected a whole number, 1 or more"),
-        ({"hidden": 1}, ArgumentError, "for two directions; expected 2 or more"),
-        ({"dropout": 1.0}, ArgumentError, "dropout is 1.0; expected 0 or more and less than 1"),
-        ({"tied": "all"}, ArgumentError, "one vocabulary for both sides"),
-        ({"attention": "none", "bridge": "zero"}, ArgumentError, "would learn nothing of the source"),
-        ({"bidirectional": 1}, ArgumentError, "bidirectional is 1; expected true or false"),
-        ({"hiden": 4}, UnknownNameError, 'did you mean "hidden"'),
-    ],
-)
-def test_a_config_that_makes_no_sense_is_refused(settings, error, words):
-    with pytest.raises(error, match=words):
-        Seq2SeqConfig.from_dict({"source_symbols": 9, "target_symbols": 8, **settings})
-
-
 def test_symbols_and_lengths_out_of_range_are_refused():
     network, pairs = model(), batch()
     with pytest.raises(ArgumentError, match="source holds symbols 0 to 9; expected 0 to 8"):
@@ -284,21 +244,6 @@ def test_symbols_and_lengths_out_of_range_are_refused():
         network.encode(pairs.source.float(), pairs.source_lengths)
     with pytest.raises(ShapeError, match=r"its lengths \(2,\)"):
         network.encode(pairs.source, pairs.source_lengths[:2])
-
-
-def test_schedules_go_from_the_truth_to_less_of_it():
-    for schedule in (
-        lambda step: schedules.linear(step, slope=0.01, least=0.2),
-        lambda step: schedules.exponential(step, base=0.99),
-        lambda step: schedules.inverse_sigmoid(step, k=20),
-    ):
-        values = [schedule(step) for step in range(0, 2000, 10)]
-        assert values[0] > 0.95
-        assert values == sorted(values, reverse=True)
-        assert 0 <= values[-1] <= 0.2
-    assert schedules.linear(10_000, slope=0.01, least=0.2) == 0.2
-    with pytest.raises(ArgumentError, match="base is 2"):
-        schedules.exponential(1, base=2)
 
 
 @EVERY_SHAPE

@@ -102,6 +102,10 @@ class Seq2Seq(nn.Module):
         inner = readout.inner(features, embedded)
         return readout_loss(inner, readout.V, readout.c, batch.target.flatten()[rows], **training)
 
+    def forward(self, batch: PairBatch, truth: float = 1.0) -> Tensor:
+        """Give the loss: what wraps a model, for many processes or otherwise, calls it."""
+        return self.loss(batch, truth)
+
     def score(self, batch: PairBatch) -> Tensor:
         """Give the log probability of each target, its end included: (batch,)."""
         rows, features, embedded = self._features(batch, 1.0)

@@ -121,17 +121,26 @@ def test_a_maximum_of_0_says_nothing():
         assert len(found.steps) == len(found.attention) == 1
 
 
-def test_likeliest_is_a_sort_whose_ties_go_to_the_lower_column():
+@pytest.mark.parametrize("size", [40, 1000])  # a large one is looked through block by block
+def test_likeliest_is_a_sort_whose_ties_go_to_the_lower_column(size):
     generator = torch.Generator().manual_seed(0)
-    for levels in (1, 2, 5, 1000):
-        scores = -torch.randint(1, levels + 1, (50, 40), generator=generator).float()
-        scores[torch.rand(50, 40, generator=generator) < 0.2] = -math.inf
+    for levels in (1, 2, 5, 1000, 10**6):
+        scores = -torch.randint(1, levels + 1, (50, size), generator=generator).float()
+        scores[torch.rand(50, size, generator=generator) < 0.2] = -math.inf
         right, columns = scores.sort(dim=1, descending=True, stable=True)
-        for count in (1, 2, 7, 39, 40, 99):
+        for count in (1, 2, 3, 7, 39, 40, 99):
             values, found = likeliest(scores, count)
             assert (torch.from_numpy(values) == right[:, :count]).all()
             live = right[:, :count] > -math.inf  # what can't come has no order
             assert (torch.from_numpy(found)[live] == columns[:, :count][live]).all()
+
+
+def test_one_nan_in_a_large_row_is_refused():
+    for column in (0, 500, 999):
+        scores = torch.zeros(20, 1000)
+        scores[7, column] = math.nan
+        with pytest.raises(NonFiniteError, match="row 7 hold NaN"):
+            likeliest(scores, 3)
 
 
 def broken(value):

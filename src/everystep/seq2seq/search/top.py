@@ -8,6 +8,8 @@ from torch import Tensor
 
 from everystep.errors import ArgumentError, NonFiniteError
 
+_BLOCK = 64  # columns
+_ROWS = 16  # with fewer, a pass more costs what it saves
 _ROUNDING = 1e-3  # how far above 0 a log probability may lie before it is none
 
 
@@ -33,7 +35,7 @@ def likeliest(scores: Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
     """
     size = scores.shape[1]
     count = min(count, size)
-    values, columns = _on_host(*scores.topk(min(count + 1, size), dim=1))
+    values, columns = _on_host(*_greatest(scores, min(count + 1, size)))
     check(values)
     if count < size:
         torn = (values[:, count - 1] == values[:, count]) & (values[:, count] > -np.inf)
@@ -44,6 +46,25 @@ def likeliest(scores: Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
         order = np.lexsort((columns, -values))
         values, columns = np.take_along_axis(values, order, 1), np.take_along_axis(columns, order, 1)
     return values, columns
+
+
+def _greatest(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Find the greatest numbers of every row, falling; of equal ones any.
+
+    The greatest ``count`` numbers lie in the ``count`` blocks with the greatest maxima: for a number in another block,
+    each of these blocks holds one that is no less. Finding maxima is several times faster than ordering.
+    """
+    rows, size = scores.shape
+    blocks = size // _BLOCK
+    if rows < _ROWS or blocks < 4 * count:
+        return scores.topk(count, dim=1)
+    inside = scores[:, : blocks * _BLOCK].unflatten(1, (blocks, _BLOCK))
+    chosen = inside.amax(2).topk(count, dim=1, sorted=False).indices  # (rows, count)
+    each = torch.arange(_BLOCK, device=scores.device)
+    rest = torch.arange(blocks * _BLOCK, size, device=scores.device).expand(rows, -1)
+    columns = torch.cat([(chosen[:, :, None] * _BLOCK + each).flatten(1), rest], 1)
+    values, places = scores.gather(1, columns).topk(count, dim=1)
+    return values, columns.gather(1, places)
 
 
 def check(values: np.ndarray) -> None:

@@ -21,6 +21,7 @@ PUBLIC = (
     "Explanation",
     "Forecaster",
     "Stream",
+    "Translator",
     "Unrolled",
     "__version__",
     "baselines",

@@ -1,6 +1,7 @@
 """everystep: write one step of a recurrent network, run it over whole sequences.
 
-The contract is ``Cell``, ``unroll`` runs it, ``draw`` shows it; ``Forecaster`` does the main job on a table.
+The contract is ``Cell``, ``unroll`` runs it, ``draw`` shows it; ``Forecaster`` does the main job on a table, and
+``Translator`` turns lines into lines.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from everystep.unroll import (
 if TYPE_CHECKING:
     from everystep import onnx
     from everystep.forecast import Forecaster
+    from everystep.translate import Translator
 
 __version__ = "0.1.0.dev0"
 
@@ -36,6 +38,7 @@ __all__ = [
     "Explanation",
     "Forecaster",
     "Stream",
+    "Translator",
     "Unrolled",
     "__version__",
     "baselines",
@@ -58,7 +61,7 @@ __all__ = [
 
 # Names whose rooms are worth loading only when asked for. A name that is also a room's (unroll, draw, identify)
 # can't be among them: importing the room would put the room itself in the name's place.
-_LATE = {"Forecaster": "everystep.forecast"}
+_LATE = {"Forecaster": "everystep.forecast", "Translator": "everystep.translate"}
 _LATE_ROOMS = ("onnx",)  # rooms that are themselves handed on
 
 

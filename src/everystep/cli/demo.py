@@ -23,7 +23,8 @@ def demo(
     Under two minutes on two cores.
     """
     from everystep.cli.fit import tell_result
-    from everystep.cli.model_run import fit_into, tell
+    from everystep.cli.model_run import fit_into
+    from everystep.cli.telling import tell
     from everystep.forecast import Forecaster
     from everystep.forecast.examples import carbon_dioxide, sea_temperature
 

@@ -60,7 +60,8 @@ def fit(  # noqa: PLR0913, PLR0917  one option for each thing that a table may l
     Everything that is not given is guessed from the table, and said.
     Killed at any moment, the same command goes on where it stopped.
     """
-    from everystep.cli.model_run import fit_into, listed, tell, title_of, whole_or_text
+    from everystep.cli.model_run import fit_into, listed, title_of, whole_or_text
+    from everystep.cli.telling import tell
     from everystep.forecast import Forecaster
 
     forecaster = Forecaster(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from everystep.cli.telling import tell
 from everystep.errors import ArgumentError
 from everystep.forecast import Forecaster
 from everystep.forecast.summary import summary
@@ -64,11 +64,6 @@ def _told_before(directory: Path) -> dict[str, Any]:
     if not (directory / CONFIG_FILE).exists() or not (directory / REPORT_FILE).exists():
         return {}
     return dict(load_model(directory).metrics)
-
-
-def tell(line: str) -> None:
-    """Tell the person at the terminal something; standard output is kept for results."""
-    print(line, file=sys.stderr, flush=True)
 
 
 def title_of(path: Path, targets: list[str]) -> str:

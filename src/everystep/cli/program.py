@@ -1,6 +1,6 @@
 """The program ``everystep``: its commands, and what a refusal looks like on a terminal.
 
-A command is one file of this room with one function of the same name, and one place in ``COMMANDS``.
+A command is one file of this room with one function of the same name, and one place in ``COMMANDS``; so is a group.
 Its file imports what is heavy inside the function, so that ``everystep --help`` stays quick.
 """
 
@@ -19,9 +19,12 @@ from everystep.cli.fit import fit
 from everystep.cli.predict import predict
 from everystep.cli.refusal import at_terminal
 from everystep.cli.tour import tour
+from everystep.cli.translate import translate
 from everystep.errors import EverystepError
 
-COMMANDS: tuple[Callable[..., Any], ...] = (demo, fit, predict, tour, explain)  # in the order of --help
+Command = Callable[..., Any] | typer.Typer
+
+COMMANDS: tuple[Command, ...] = (demo, fit, predict, translate, tour, explain)  # in the order of --help
 
 REFUSED = 2
 FAILED = 1
@@ -59,8 +62,8 @@ def _told_by(leaving: BaseException) -> str:
     return str(cause or "") or "Stopped by Ctrl-C."
 
 
-def program(commands: Sequence[Callable[..., Any]]) -> typer.Typer:
-    """Build the program of some commands; each is called by the name of its function."""
+def program(commands: Sequence[Command]) -> typer.Typer:
+    """Build the program of some commands, each called by the name of its function, and groups of commands."""
     app = typer.Typer(
         add_completion=False,
         no_args_is_help=True,
@@ -69,7 +72,10 @@ def program(commands: Sequence[Callable[..., Any]]) -> typer.Typer:
     )
     app.callback()(everystep)
     for command in commands:
-        app.command()(command)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command)
+        else:
+            app.command()(command)
     return app
 
 
@@ -85,7 +91,7 @@ def everystep(
         bool, typer.Option("--version", help="Print the version and stop.", callback=print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Recurrent networks by the step: fit them, see inside them, forecast with them.
+    """Recurrent networks by the step: fit them, see inside them, forecast and translate.
 
     [bold]everystep demo[/bold] fits, judges and reports on real data in under two minutes;
     [bold]everystep tour[/bold] goes through the lecture notes that the library began from.

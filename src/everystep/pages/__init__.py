@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup, escape
 
+from everystep.pages.alignment import alignment_chart
 from everystep.pages.axes import Mark, date_ticks, draw_mark, log_ticks, name_below, number_ticks, plot_area
 from everystep.pages.canvas import NARROW, WIDE, Screen, chart, figure_of, svg
 from everystep.pages.charts import Band, Line, key, line_chart
@@ -29,6 +30,7 @@ __all__ = [
     "Markup",
     "Panel",
     "Screen",
+    "alignment_chart",
     "chart",
     "colour",
     "date_ticks",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from everystep.pages.axes import name_below, number_ticks, plot_area
 from everystep.pages.canvas import Screen, chart
 from everystep.pages.charts import Line, draw_line, set_scale
+from everystep.pages.labels import fit
 from everystep.pages.palette import colour
 from everystep.pages.svg import CLASS
 
@@ -24,6 +25,7 @@ Array = NDArray[Any]
 
 _RAMP = ((20, 40, 74), (138, 143, 152), (248, 228, 170))  # lowest, 0, highest
 LINE_HEIGHT = 110  # px of a line above the strips
+UPRIGHT = 17  # px that an upright name takes along the bottom
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ def heat_chart(
     alt: str,
     above: Line | None = None,
     x_name: str = "step",
+    x_labels: Sequence[str] = (),
     heading: str = "",
     caption: Markup | str = "",
 ) -> Markup:
@@ -61,6 +64,7 @@ def heat_chart(
         alt: What the picture shows, for readers who can't see it.
         above: A line over the same steps (column t lies from t - 1/2 to t + 1/2), drawn above the strips.
         x_name: What the columns are.
+        x_labels: A name for each column, in place of its number.
         heading: A line above the picture.
         caption: Text under it.
 
@@ -79,14 +83,20 @@ def heat_chart(
             _draw_strip(plot_area(figure, grid[place], title=panel.name), panel)
         for axes in figure.axes:
             axes.set_xlim(0.5, steps + 0.5)
-            number_ticks(axes.xaxis, screen.ticks, whole=True)
+            name_ticks(axes, x_labels, screen) if x_labels else number_ticks(axes.xaxis, screen.ticks, whole=True)
             axes.tick_params(axis="x", labelbottom=axes is figure.axes[-1])
         name_below(figure.axes[-1], x_name)
 
-    height = sum(tops + sizes) + 34 * len(tops + sizes) + 46
+    height = sum(tops + sizes) + 34 * len(tops + sizes) + (110 if x_labels else 46)
     samples = Markup("").join(_sample(signed) for signed in sorted({panel.signed for panel in panels}))
     key = Markup('<ul class="key">{}</ul>\n').format(samples)
     return chart(paint, title=title, alt=alt, heights=(height, height), heading=heading, caption=caption, key=key)
+
+
+def name_ticks(axes: Axes, names: Sequence[str], screen: Screen) -> None:
+    """Name the columns, upright; where they are too many for the screen, every second, third ... of them."""
+    every = -(-len(names) * UPRIGHT // (screen.width - 20))
+    axes.set_xticks(range(1, len(names) + 1, every), [fit(name, 6) for name in names[::every]], rotation=90)
 
 
 def strip_height(rows: int) -> int:
@@ -103,17 +113,17 @@ def _draw_above(axes: Axes, line: Line, screen: Screen) -> None:
 def _draw_strip(axes: Axes, panel: Panel) -> None:
     rows, steps = panel.values.shape
     shown = np.nan_to_num(panel.values) / (panel.largest or 1.0)
-    inked = _bright((shown + 1) / 2) if panel.signed else _inked(shown)
+    colours = _bright((shown + 1) / 2) if panel.signed else inked(shown)
     extent = (0.5, steps + 0.5, rows + 0.5, 0.5)
     axes.imshow(
-        inked, aspect="auto", interpolation="none", extent=extent, gid=f"{CLASS}{'ramp' if panel.signed else 'ink'}"
+        colours, aspect="auto", interpolation="none", extent=extent, gid=f"{CLASS}{'ramp' if panel.signed else 'ink'}"
     )
     axes.set_yticks([])
     axes.spines["bottom"].set_visible(False)
     axes.grid(visible=False)
 
 
-def _inked(share: Array) -> Array:
+def inked(share: Array) -> Array:
     """Turn shares 0 to 1 into the gates' ink, (..., 4), so thin that the page's own ground shows through."""
     ink = np.empty((*share.shape, 4))
     ink[..., :3] = [int(colour("gate")[i : i + 2], 16) / 255 for i in (1, 3, 5)]

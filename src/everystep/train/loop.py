@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ from everystep.train.schedule import learning_rate
 from everystep.train.settings import Settings
 from everystep.train.standing import Epoch, Learning
 
-Validate = Callable[[nn.Module], float]
+Validate = Callable[[Any], float | Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ def train(
         batches: ``Shuffled``, ``Drawn``, ``Consecutive``, or anything with their four methods.
         settings: Epochs, learning rate and the like.
         validate: Called as ``validate(model)`` after each epoch in evaluation mode, without gradients; lower is
-            better. The best weights are put back at the end.
+            better. The best weights are put back at the end. It may give several figures by name: ``validation`` is
+            watched, the others are logged beside it.
         run: Where to keep the run; None keeps it in memory only.
         progress: ``"auto"`` (a live bar on a terminal, else plain lines), ``"plain"`` or ``"quiet"``.
 
@@ -183,7 +184,8 @@ def _end_of_epoch(learning: Learning, rate: float, settings: Settings, validate:
     standing = learning.standing
     loss = standing.loss_sum / standing.index
     standing.epoch, standing.index, standing.loss_sum = standing.epoch + 1, 0, 0.0
-    validation = _validation(learning, validate) if validate is not None else None
+    figures = _figures(learning, validate) if validate is not None else {}
+    validation = figures.get("validation")
     standing.history.append(Epoch(standing.epoch, loss, validation, rate))
     if validation is not None and (standing.best_validation is None or validation < standing.best_validation):
         standing.best_validation, standing.best_epoch = validation, standing.epoch
@@ -192,16 +194,19 @@ def _end_of_epoch(learning: Learning, rate: float, settings: Settings, validate:
     standing.stopped_early = settings.patience is not None and waited >= settings.patience
     standing.finished = standing.stopped_early or standing.epoch == settings.epochs
     standing.seconds += time.perf_counter() - began
-    return {} if validation is None else {"validation": validation}
+    return figures
 
 
-def _validation(learning: Learning, validate: Validate) -> float:
+def _figures(learning: Learning, validate: Validate) -> dict[str, float]:
     learning.model.eval()
     with torch.no_grad():
-        value = float(validate(learning.model))
-    if not math.isfinite(value):
-        raise non_finite_validation(learning.standing, value)
-    return value
+        told = validate(learning.model)
+    figures = {name: float(value) for name, value in told.items()} if isinstance(told, Mapping) else {}
+    figures = figures or {"validation": float(told)}  # pyright: ignore[reportArgumentType] - then it is a number
+    for value in figures.values():
+        if not math.isfinite(value):
+            raise non_finite_validation(learning.standing, value)
+    return figures
 
 
 def _optimizer(model: nn.Module, settings: Settings) -> torch.optim.AdamW:

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import everystep as es
+from everystep.seq2seq import Seq2Seq, Seq2SeqConfig
 from everystep.seq2seq.search import Limits, Ranking, beam, force, greedy
+from everystep.text import END, PairBatch, pad
 from searched import EVERY_RANKING, SPECIALS, WORDS, Tables, exhaustive, one_by_one, plain_beam, reader, tables
 
 ALL = 1 + 3 + 9 + 27 + 81  # prefixes of up to 4 of 3 words
@@ -179,6 +181,28 @@ def test_scores_in_single_and_half_precision_are_searched_too():
         coarse = Tables(model.tables.to(dtype), model.looked.to(dtype))
         found = beam(coarse, SOURCES, LENGTHS, width=4, limits=NARROW, ranking=Ranking("gnmt", coverage=0.1))
         assert all(math.isfinite(hypotheses[0].score) for hypotheses in found)
+
+
+@pytest.mark.parametrize("attention", ["general", "none"])
+def test_an_encoder_decoder_is_searched(attention):
+    torch.manual_seed(3)
+    config = Seq2SeqConfig(source_symbols=9, target_symbols=9, hidden=8, embedding=8, attention=attention)
+    model = Seq2Seq.from_config(config).double().eval()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(4)  # far from even
+    source, lengths = pad([[4, 5, 6, 7, 3], [6, 3], [5, 5, 8, 3]])
+    memory = model.encode(source, lengths)
+    found = beam(model, memory, lengths, width=4, n_best=4, limits=Limits(maximum=7), ranking=Ranking("gnmt"))
+    for rank in range(4):
+        best = [hypotheses[rank] for hypotheses in found]
+        told = model.score(PairBatch(source, lengths, *pad([[*h.symbols.tolist(), END] for h in best])))
+        # the model scores all steps in one product, the search each by itself: some roundings of float64
+        assert told.tolist() == pytest.approx([hypothesis.log_probability for hypothesis in best], abs=1e-9)
+    for i, likely in enumerate(greedy(model, memory, lengths, limits=Limits(maximum=7, forbidden=()))):
+        said = model.greedy(source, lengths, most=8).numbers[:, i].tolist()
+        assert said[: len(likely.symbols)] == likely.symbols.tolist()
+        assert likely.attention is None if attention == "none" else likely.attention.shape[1] == lengths[i]
 
 
 def test_nothing_is_left_for_a_gradient():

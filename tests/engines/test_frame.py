@@ -16,11 +16,24 @@ def crowd(monkeypatch):
     return fresh
 
 
-def test_a_call_far_slower_than_the_best_sends_the_next_ones_to_one_thread(crowd):
-    pace = frame.Pace()
-    one = frame.Frame(
+def framed(pace):
+    return frame.Frame(
         lambda _: None, (frame.ctypes.c_int64 * 20)(), frame.Team(1, 2, 3, 2, lambda f, a: f(a)), 100, pace
     )
+
+
+def test_a_program_that_only_ran_in_a_crowd_is_known_to_be_slow(crowd):
+    """Found by timing: a small LSTM took 30 ms a call for half a minute, where it takes a tenth of one."""
+    one = framed(frame.Pace.of(15_000))
+    one._judge(0.0, 11e-3)  # 1.5 million multiplications in 11 ms: a slow machine perhaps
+    assert crowd.until == 0.0
+    one._judge(1.0, 1.03)
+    assert crowd.until > 1.03
+    assert frame.Pace.of(0) == frame.Pace()
+
+
+def test_a_call_far_slower_than_the_best_sends_the_next_ones_to_one_thread(crowd):
+    one = framed(frame.Pace())
     one._judge(0.0, 1e-3)
     assert crowd.until == 0.0
     one._judge(1.0, 1.1)  # a hundred times slower

@@ -24,11 +24,23 @@ SHORTEST, LONGEST = 0.1, 5.0  # seconds for which a crowded process goes on alon
 TEAM = [NUMBERS.index(name) for name in ("parallel", "thread_num", "num_threads")]
 
 
+SLOWEST = 1e9  # multiplications and additions a second that one thread of any machine surpasses
+
+
 @dataclass
 class Pace:
     """The fewest seconds that a program took for a step of one row."""
 
     best: float = float("inf")
+
+    @classmethod
+    def of(cls, work: int) -> Pace:
+        """What any machine can, so that a program which never ran but in a crowd is known to be slow.
+
+        Args:
+            work: Multiplications and additions for a step of one row.
+        """
+        return cls(work / SLOWEST or float("inf"))
 
 
 @dataclass
@@ -54,10 +66,19 @@ class Frame:
     def __init__(self, function: Entry, block: Block, crew: Team, taken: int, pace: Pace) -> None:
         self.block, self._crew, self._taken, self._pace = block, crew, max(1, taken), pace
         self._function, self._address = function, ctypes.addressof(block)
-        self.held: object = None  # memory that the block points at
+        self.held: tuple[object, ...] = ()  # memory that the block points at
         self.own: frozenset[int] = frozenset()  # slots that are filled in
         self.size = 0  # bytes of scratch memory
         self._alone = crew.threads == 1
+
+    @property
+    def threads(self) -> int:
+        """Of the team."""
+        return self._crew.threads
+
+    def refill(self, held: tuple[object, ...], taken: int) -> None:
+        """Take over that the block points at other memory, for so many steps of all rows."""
+        self.held, self._taken = held, max(1, taken)
 
     def run(self) -> None:
         """Run the code."""

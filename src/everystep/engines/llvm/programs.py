@@ -79,13 +79,13 @@ class Program:
 
         self.code = build(key, make, target)
         self._run = self.code.entry("run", ctypes.c_void_p)
-        self._pace = Pace()
         self._block = ctypes.c_int64 * len(self.layout.slots)
         self.memory = _Memory(self.layout, self.dtype.itemsize)
         self._work = sum(panels.work for panels in self.layout.arranged.values())
         self._work += sum(one.view.shape[0] * (one.view.shape[1] if one.value else 1) for one in plan.reductions)
         if not self.layout.panels:  # else products take nearly all of the time
             self._work += OPERATION * sum(n.size for sweep in plan.sweeps for n in sweep.nodes if n.op in ELEMENTWISE)
+        self._pace = Pace.of(self._work)
         self._chunk_size = sum(place.size for place in self.layout.places if place.space == "chunk")
 
     def run(self, span: Span, tensors: Mapping[object, Tensor]) -> None:

@@ -302,6 +302,11 @@ PRODUCTS = {
     "dot of values": lambda h, x, p: (h.unsqueeze(1) @ torch.tanh(h).unsqueeze(-1)).flatten(1),
     "matrix of values times a value": lambda h, x, p: torch.einsum("bij,bj->bi", h.unsqueeze(-1) * x.unsqueeze(1), x),
     "attention of heads": lambda h, x, p: F.scaled_dot_product_attention(*[h.view(-1, 3, 2) * k for k in (1, 2, 3)]),
+    "attention of heads at once": lambda h, x, p: F.scaled_dot_product_attention(
+        h.view(-1, 2, 1, 3),
+        *[torch.stack([h, n * h, h.tanh()], 1).view(-1, 3, 2, 3).transpose(1, 2) for n in (2, 3)],
+        attn_mask=torch.where(x[:, None, None, :3] > 0, x[:, None, None, :3], -math.inf),
+    ).flatten(1),
     "no features": lambda h, x, p: h[:, :0] @ p.W[:0] + F.linear(x[:, :0], p.U[:, :0], p.b),
     "expanded weight": lambda h, x, p: h @ p.b[:, None].expand(H, 4),
     "numbers in the step": lambda h, x, p: h @ torch.eye(H, dtype=h.dtype) + h @ torch.ones(H, H, dtype=h.dtype).tril(),

@@ -71,6 +71,15 @@ def heads_behind(cell, query, memory):
     return weights.amax(-1), (weights.unsqueeze(-1) * keys).sum(1).flatten(1)
 
 
+def of_torch(cell, query, memory):
+    """Nothing is found where a row has no place at all."""
+    rows, places, size = memory.keys.shape
+    keys = selected(memory).view(rows, places, cell.heads, -1).transpose(1, 2)
+    mask = (memory.mask & (query[:, :1] > 0))[:, None, None]
+    found = F.scaled_dot_product_attention(query.view(rows, cell.heads, 1, -1), keys, keys, attn_mask=mask)
+    return memory.mask.to(query.dtype), found.transpose(1, 2).reshape(rows, size)
+
+
 def cosine(cell, query, memory):
     keys = memory.keys.masked_fill(~memory.mask.unsqueeze(-1), 0.1)
     weights = weighed(5 * F.cosine_similarity(query.unsqueeze(1), keys, dim=-1), memory.mask)
@@ -82,7 +91,7 @@ def largest(cell, query, memory):
     return gates.mean(-1), gates.amax(1) + 0.1 * F.layer_norm(gates, gates.shape[-1:]).sum(1)
 
 
-KINDS = [additive, of_linear, dot, of_einsum, of_log_softmax, heads_in_front, heads_behind, cosine, largest]
+KINDS = [additive, of_linear, dot, of_einsum, of_log_softmax, heads_in_front, heads_behind, of_torch, cosine, largest]
 
 
 def made(attend, places, size, heads=1, dtype=torch.float64):

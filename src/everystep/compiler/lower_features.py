@@ -170,6 +170,14 @@ def _shifted(low: Lowering, value: Value, axis: int) -> Value:
     return formula(low, lambda a, m: a - m, value, largest)
 
 
+def safe_softmax(low: Lowering, value: Value, axis: int, *_: Any) -> Value:
+    """As a softmax, but 0 instead of NaN where every feature is minus infinity."""
+    largest = formula(low, lambda a: a.apply("stop"), _largest(low, value, axis, keepdim=True))
+    powers = formula(low, lambda a, m: (a - m.apply("eq", -math.inf).select(0.0, m)).apply("exp"), value, largest)
+    summed = total(low, powers, axis, keepdim=True)
+    return formula(low, lambda a, s: a / s.apply("eq", 0.0).select(1.0, s), powers, summed)
+
+
 def _softmax(low: Lowering, value: Value, axis: int, *_: Any) -> Value:
     powers = formula(low, lambda a: a.apply("exp"), _shifted(low, value, axis))
     return formula(low, lambda a, s: a / s, powers, total(low, powers, axis, keepdim=True))
@@ -181,7 +189,8 @@ def _log_softmax(low: Lowering, value: Value, axis: int, *_: Any) -> Value:
     return formula(low, lambda a, s: a - s.apply("log"), shifted, summed)
 
 
-def _log_sum_exp(low: Lowering, value: Value, axes: Axes, keepdim: bool = False) -> Value:
+def log_sum_exp(low: Lowering, value: Value, axes: Axes, keepdim: bool = False) -> Value:
+    """The logarithm of a sum of exponentials along axes."""
     largest = formula(low, lambda a: a.apply("stop"), _largest(low, value, axes, keepdim=True))
     powers = formula(low, lambda a, m: (a - m).apply("exp"), value, largest)
     if not keepdim:
@@ -246,8 +255,8 @@ ROWS: dict[str, Callable[..., Any]] = {
     "max": _largest_and_place, "min": _largest_and_place,
     "prod": _product, "any": _any, "all": _all,
     "var": _variance, "std": _deviation, "linalg_vector_norm": _norm,
-    **dict.fromkeys(("_softmax", "_safe_softmax"), _softmax),
-    "_log_softmax": _log_softmax, "logsumexp": _log_sum_exp,
+    "_softmax": _softmax, "_safe_softmax": safe_softmax,
+    "_log_softmax": _log_softmax, "logsumexp": log_sum_exp,
     "native_layer_norm": _layer_norm, "native_group_norm": _group_norm,
     "native_batch_norm": _batch_norm,
 }  # fmt: skip

@@ -9,7 +9,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from everystep.compiler import ir, lower_elementwise, lower_features, lower_made, lower_products, lower_views
+from everystep.compiler import (
+    ir,
+    lower_attention,
+    lower_elementwise,
+    lower_features,
+    lower_made,
+    lower_products,
+    lower_views,
+)
 from everystep.compiler.axes import Computed, Fixed, Value, computed, gather
 from everystep.compiler.ir import Graph, Leaf
 from everystep.compiler.lower import Lowering
@@ -26,6 +34,7 @@ StepCall = Callable[
 ]
 
 TABLE = {**lower_elementwise.ROWS, **lower_views.ROWS, **lower_made.ROWS, **lower_features.ROWS, **lower_products.ROWS}
+TABLE |= lower_attention.ROWS
 
 FEATURES = 65536  # a value of more is refused: a row must fit into the cache of a core
 NODES = 20000

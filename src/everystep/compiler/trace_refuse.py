@@ -32,6 +32,8 @@ _READS = {"_local_scalar_dense", "is_nonzero", "equal", "item"}
 _SHAPES_BY_VALUE = {torch.Tag.dynamic_output_shape, torch.Tag.data_dependent_output}
 _NORMS_OVER_ROWS = {"native_batch_norm", "_native_batch_norm_legit", "_batch_norm_with_update", "cudnn_batch_norm"}
 
+_DROPS = {"_scaled_dot_product_flash_attention_for_cpu"}  # weights at random, if its fourth argument is not 0
+
 _kinds: dict[Any, str] = {}
 
 
@@ -40,15 +42,15 @@ def refuse_early(op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], where: 
     kind = _kinds.get(op)
     if kind is None:
         kind = _kinds[op] = _kind(op)
-    if kind == "fine" or (kind == "norm" and not _trains(op, args, kwargs)):
+    if kind == "fine" or (kind == "norm" and not _trains(op, args, kwargs)) or (kind == "drops" and not any(args[3:4])):
         return
-    raise refusal(where, *_WHY[kind](name_of_op(op)))
+    raise refusal(where, *_WHY["random" if kind == "drops" else kind](name_of_op(op)))
 
 
 def _kind(op: Any) -> str:
     name, tags = name_of_op(op), set(op.tags)
     if _RANDOM in tags:
-        return "random"
+        return "drops" if name in _DROPS else "random"
     if name in _READS:
         return "read"
     if tags & _SHAPES_BY_VALUE and name != "index":  # which may be given plain places

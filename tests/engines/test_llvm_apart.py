@@ -87,3 +87,8 @@ def test_a_state_that_moves_among_its_features_is_the_same_for_any_threads(turn,
         assert torch.equal(got.y, expected.y)
         assert torch.equal(got.state.s, expected.state.s)
     assert bool(found[0]) == (turn != 7)
+
+
+def test_sweeps_without_products_ask_for_memory_a_row_ahead():
+    assert "llvm.prefetch" in es.explain(Halves(32, 0)).llvm("inference")
+    assert "llvm.prefetch" not in es.explain(CELLS["elman"](80, HIDDEN)).llvm("inference")

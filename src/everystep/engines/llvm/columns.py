@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from llvmlite import ir as llvm
 
 from everystep.compiler.ir import Node, View
 from everystep.compiler.plan import Place, Spot
+from everystep.engines.llvm.ahead import AHEAD, ask
 from everystep.engines.llvm.layout import Layout, Root
 from everystep.engines.llvm.products import least
 from everystep.engines.llvm.vectors import Value, Vectors
@@ -29,16 +31,19 @@ class Columns:
         vectors: Emits arithmetic.
         layout: Where addresses stand in the context.
         context: The context of the function that is being emitted.
+        ahead: Places that are asked for a row ahead.
     """
 
-    def __init__(self, vectors: Vectors, layout: Layout, context: Value) -> None:
-        self.v, self.layout, self.context = vectors, layout, context
+    def __init__(self, vectors: Vectors, layout: Layout, context: Value, ahead: Collection[Place] = ()) -> None:
+        self.v, self.layout, self.context, self.ahead = vectors, layout, context, ahead
 
     def address(self, slot: object) -> Value:
         """The address that the context holds for a slot."""
-        build = self.v.builder
-        where = build.gep(self.context, [self.v.integer(self.layout.slots[slot])], source_etype=self.v.pointer)
-        return build.load(where, typ=self.v.pointer, align=8)
+        return self.v.builder.load(self._slot(slot), typ=self.v.pointer, align=8)
+
+    def _slot(self, slot: object) -> Value:
+        slots = self.layout.slots
+        return self.v.builder.gep(self.context, [self.v.integer(slots[slot])], source_etype=self.v.pointer)
 
     def _spot(self, spot: Spot, at: At, *, single: bool) -> Value:
         place, offset = spot
@@ -52,6 +57,9 @@ class Columns:
         if node.truth:
             return self._flag(spot, at) if single else self._flags(spot, node.size, at)
         address = self._spot(spot, at, single=single)
+        if spot.place in self.ahead:
+            rows = self.v.builder.load(self._slot(AHEAD), typ=self.v.i64, align=8)
+            ask(self.v, self.v.at(address, self.v.builder.mul(rows, self.v.integer(self.layout.row_size(spot.place)))))
         return self.v.broadcast(address) if single else self.v.load(address, at.mask)
 
     def _flag(self, spot: Spot, at: At) -> Value:

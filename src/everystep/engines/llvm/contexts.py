@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from llvmlite import ir as llvm
 
 from everystep.compiler.plan import Place, Plan, Sweep
+from everystep.engines.llvm.ahead import AHEAD
 from everystep.engines.llvm.block import Block
 from everystep.engines.llvm.layout import Initial, Root
 from everystep.engines.llvm.panels import Panel
@@ -33,7 +34,16 @@ class Contexts:
         context.type = self.v.pointer
         for slot in self._constant_slots(sweeps):
             self._point(context, slot, self.block.address(slot))
+        self._point(context, AHEAD, self.v.integer(1))
         return context
+
+    def take_single_rows(self, context: Value) -> None:
+        """Have a context of the loop know that with a batch of one row the next one is that of another step."""
+        build, v = self.v.builder, self.v
+        one, stride = v.integer(1), self.block.number("stride")
+        onwards = build.neg(stride) if self.backward else stride
+        alone = build.icmp_signed("==", self.block.number("rows"), one)
+        self._point(context, AHEAD, build.select(alone, onwards, one))
 
     def _constant_slots(self, sweeps: Iterable[Sweep]) -> list[object]:
         panels = {panel for sweep in sweeps for panel in self.layout.arranged[sweep].panels}

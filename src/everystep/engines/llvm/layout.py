@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from everystep.compiler.ir import View
 from everystep.compiler.plan import Place, Plan, Sweep
+from everystep.engines.llvm.ahead import AHEAD
 from everystep.engines.llvm.packing import tile_count
 from everystep.engines.llvm.panels import most_slots, panels_of
 from everystep.engines.llvm.target import Target
@@ -48,13 +49,14 @@ class Layout:
     def __init__(self, plan: Plan, target: Target, dtype: str, *, backward: bool) -> None:
         self.width = target.width(dtype)
         self.places = plan.places()
+        self.carried = frozenset(plan.sequences)  # parts of the state that lie where they are left for all time
         self.arranged = {sweep: panels_of(sweep, self.width, most_slots(target.registers)) for sweep in plan.sweeps}
         self.panels = [panel for panels in self.arranged.values() for panel in panels.panels]
         self.roots = _roots(plan)
         self.gradients = sorted({Gradient(one.view.root, one.copy) for one in plan.reductions})
         self.initial = [place for place in self.places if self._starts_elsewhere(place, backward)]
         names: list[object] = [*NUMBERS, *self.places, *(Initial(place) for place in self.initial)]
-        names += [*(Root(name) for name in self.roots), *self.panels, *self.gradients]
+        names += [*(Root(name) for name in self.roots), *self.panels, *self.gradients, AHEAD]
         self.slots: dict[object, int] = {name: n for n, name in enumerate(names)}
 
     @staticmethod

@@ -89,6 +89,7 @@ class Regions:
         v, block = self.v, self.block
         low, high = block.number("low"), block.number("high")
         context = self.contexts.made(sweeps)
+        self.contexts.take_single_rows(context)
         with v.loop(low, high) as n:
             k = v.builder.sub(v.builder.add(low, v.builder.sub(high, v.integer(1))), n) if self.backward else n
             taking = block.rows_of_step(k)

@@ -13,6 +13,7 @@ from llvmlite import ir as llvm
 from everystep.compiler import ir
 from everystep.compiler.ir import Node
 from everystep.compiler.plan import Sweep
+from everystep.engines.llvm.ahead import places_ahead
 from everystep.engines.llvm.columns import At, Columns
 from everystep.engines.llvm.functions import emit
 from everystep.engines.llvm.layout import Layout
@@ -53,7 +54,8 @@ class SweepEmitter:
         block = self._block() if self.sums else None
         function = self.v.function(self.name, [self.v.pointer, *[self.v.i64] * 3])
         context, rows, first, last = function.args
-        self.memory = Columns(self.v, self.layout, context)
+        ahead = () if self.sums else places_ahead(self.sweep, self.layout.carried)
+        self.memory = Columns(self.v, self.layout, context, ahead)
         if block is None:
             with self.v.loop(0, rows) as row, self.v.loop(first, last) as vector:
                 self._finish(self._at(row, vector), None)

@@ -12,6 +12,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 TESTS  ?=
 BENCH  ?= full
 RECIPE_DATA ?= ../shared/data
+LEARNING_MINUTES ?= 10
 
 .DEFAULT_GOAL := help
 .PHONY: help demo tour test conformance golden check format bench recipes wheel wheel-check docs constraints clean
@@ -63,6 +64,8 @@ bench: $(READY)  ## Time everystep beside other libraries (an hour; BENCH=quick:
 recipes: $(READY)  ## Run the recipes on published data sets (RECIPE_DATA, minutes) and print their tables.
 	@echo "==> recipes/ett_h1.py"
 	@$(BIN)/python recipes/ett_h1.py '$(RECIPE_DATA)/ett_h1/ETTh1.csv.gz'
+	@echo "==> recipes/learning, at most LEARNING_MINUTES=$(LEARNING_MINUTES); goes on where it was"
+	@$(BIN)/python -m recipes.learning --data '$(RECIPE_DATA)' --minutes '$(LEARNING_MINUTES)'
 
 wheel: $(READY)  ## Build the wheel into dist/.
 	@echo "==> building the wheel into dist/"

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from everystep.cells import CELLS
 from everystep.train.threads import one_thread
 from recipes.learning import page, results
+from recipes.learning.models import OURS, TORCH
 from recipes.learning.task import Task
 from recipes.learning.tasks import TASKS, sides
 from recipes.learning.training import Key, OutOfTimeError, Training
@@ -47,7 +48,9 @@ def wanted(asked: argparse.Namespace, tasks: dict[str, Task]) -> list[Key]:
         for seed in range(max(task.seeds for task in tasks.values()))
         for name in asked.tasks
         for cell, side in sides(tasks[name])
-        if cell in asked.cells and seed < (tasks[name].seeds if asked.seeds is None else asked.seeds)
+        if cell in asked.cells
+        and side in asked.sides
+        and seed < (tasks[name].seeds if asked.seeds is None else asked.seeds)
     ]
 
 
@@ -86,6 +89,7 @@ def _asked(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m recipes.learning", description=__doc__)
     parser.add_argument("--tasks", nargs="*", choices=TASKS, default=list(TASKS), metavar="TASK", help=", ".join(TASKS))
     parser.add_argument("--cells", nargs="*", choices=sorted(CELLS), default=sorted(CELLS), metavar="CELL")
+    parser.add_argument("--sides", nargs="*", choices=(OURS, TORCH), default=(OURS, TORCH))
     parser.add_argument("--seeds", type=int, help="how many; as many as the task asks for when not given")
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after these, and keep what was done")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))

@@ -40,10 +40,8 @@ def at_a_glance(tasks: Mapping[str, Task], rows: results.Rows) -> str:
     """How many seeds reach each goal, of those that ran."""
     lines = []
     for cell, side in dict.fromkeys(pair for task in tasks.values() for pair in sides(task)):
-        found = [_of(task, cell, side, rows) for task in tasks.values()]
-        if any(found):
-            marks = [_mark(task, cell, chosen) for task, chosen in zip(tasks.values(), found, strict=True)]
-            lines.append((_name(cell, side), *marks))
+        marks = [_mark(task, cell, _of(task, cell, side, rows)) for task in tasks.values()]
+        lines.append((_name(cell, side), *marks))
     head = ("cell", *(task.title.partition(",")[0] for task in tasks.values()))
     return _table(head, lines)
 
@@ -58,9 +56,9 @@ def budget(task: Task) -> str:
     """What is asked, and the one budget of all."""
     told = task.settings
     up = "at most" if task.better == "lower" else "at least"
-    more = [f"dropout {told.dropout:g} in front of the readout"] * bool(told.dropout)
-    more += [f"weight decay {told.weight_decay:g}"] * bool(told.weight_decay)
-    more += [f"ends where validation reaches {told.enough:g}"] * (told.enough is not None)
+    more = [f"dropout {told.dropout:g} in front of the readout"] if told.dropout else []
+    more += [f"weight decay {told.weight_decay:g}"] if told.weight_decay else []
+    more += [] if told.enough is None else [f"ends where validation reaches {told.enough:g}"]
     return (
         f"Goal: {up} {task.goal:g} {task.measure}. {told.hidden} features of the state, {told.steps:,} steps of "
         f"{told.batch} sequences, learning rate {told.learning_rate:g}, norm of the gradient at most {told.clip:g}"
@@ -103,7 +101,7 @@ def _of(task: Task, cell: str, side: str, rows: results.Rows) -> list[Row]:
 
 
 def _name(cell: str, side: str) -> str:
-    return cell if side == OURS else f"{cell}, {TORCH}"
+    return cell if side == OURS else f"{cell} ({TORCH})"
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

@@ -81,7 +81,8 @@ class Layer(nn.RNNBase):
             UnknownNameError: A recorded name is unknown.
         """
         x = input.data if isinstance(input, PackedSequence) else input
-        layout, beyond = layout_of(input, batch_first=self.batch_first), not lengths is resets is record is None
+        beyond = not lengths is resets is record is None
+        layout = layout_of(input, batch_first=self.batch_first, beyond=beyond)
         if not beyond and isinstance(x, Tensor) and is_for_torch(x):
             return by_torch(
                 lambda: self._torchs.forward(self, input, hx), lambda: self._misfit(x, hx, layout, self._stack())
@@ -140,6 +141,8 @@ class Layer(nn.RNNBase):
     ) -> Beyond | None:
         """What is asked for beyond torch, time-major."""
         own = layout.lengths
+        if layout.batch_sizes is not None:
+            return Beyond(batch_sizes=layout.batch_sizes)
         if own is lengths is resets is record is None:
             return None
         who = type(self).__name__

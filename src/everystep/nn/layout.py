@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from everystep.unroll.packed import lengths_of
 
 
 class TimeFirst:
@@ -17,6 +18,7 @@ class TimeFirst:
     state_axes = "(layers * directions={}, batch={}, size={})"
     dims = 3
     lengths: Tensor | None = None
+    batch_sizes: Tensor | None = None
 
     def inward(self, value: Any) -> Tensor:
         """Bring the input, or flags for its steps, to (time, batch, ...)."""
@@ -101,22 +103,15 @@ class Packed(TimeFirst):
 
     def __init__(self, like: PackedSequence) -> None:
         self.like = like
+        self.batch_sizes = like.batch_sizes
 
-    @property
-    def lengths(self) -> Tensor:  # type: ignore[override]
-        """Steps of each sequence, (batch,), falling."""
-        rows = torch.arange(int(self.like.batch_sizes[0]))
-        return (self.like.batch_sizes.unsqueeze(1) > rows).sum(0)
-
-    def inward(self, value: Any) -> Tensor:
-        """Pad the input; put flags, which the caller has in its own order, into the order of the input."""
-        if isinstance(value, PackedSequence):
-            return pad_packed_sequence(PackedSequence(value.data, value.batch_sizes))[0]
-        return _chosen(value, self.like.sorted_indices)
+    def inward(self, value: PackedSequence) -> Tensor:
+        """Take the data as they are."""
+        return value.data
 
     def outward(self, value: Tensor) -> PackedSequence:
-        """Pack what is not padding."""
-        return self.like._replace(data=pack_padded_sequence(value, self.lengths).data)
+        """Say how they are packed."""
+        return self.like._replace(data=value)
 
     def flag_shape(self, x: Tensor) -> tuple[int, ...]:  # noqa: ARG002
         """Tell the shape of flags for every step: as if padded, (time, batch), sequences in the caller's order."""
@@ -135,10 +130,32 @@ class Packed(TimeFirst):
         return tuple(_chosen(part, self.like.unsorted_indices) for part in parts)
 
 
-def layout_of(input: Any, *, batch_first: bool) -> TimeFirst:  # noqa: A002 (torch's name)
-    """Tell how an input lies."""
+class Unpacked(Packed):
+    """A PackedSequence that is padded meanwhile, for what belongs to a place in time and batch.
+
+    Args:
+        like: The packed input.
+    """
+
+    def __init__(self, like: PackedSequence) -> None:
+        self.like = like
+        self.lengths = lengths_of(like.batch_sizes)
+
+    def inward(self, value: Any) -> Tensor:
+        """Pad the input; put flags, which the caller has in its own order, into the order of the input."""
+        if isinstance(value, PackedSequence):
+            return pad_packed_sequence(PackedSequence(value.data, value.batch_sizes))[0]
+        return _chosen(value, self.like.sorted_indices)
+
+    def outward(self, value: Tensor) -> PackedSequence:
+        """Pack what is not padding."""
+        return self.like._replace(data=pack_padded_sequence(value, lengths_of(self.like.batch_sizes)).data)
+
+
+def layout_of(input: Any, *, batch_first: bool, beyond: bool) -> TimeFirst:  # noqa: A002 (torch's name)
+    """Tell how an input lies; ``beyond``: where more is asked for than torch has."""
     if isinstance(input, PackedSequence):
-        return Packed(input)
+        return Unpacked(input) if beyond else Packed(input)
     if isinstance(input, Tensor) and input.dim() == 2:
         return Unbatched()
     return BatchFirst() if batch_first else TimeFirst()

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from everystep.nn.bound import Bound
 from everystep.nn.record import Wanted
 from everystep.unroll import unroll
+from everystep.unroll.packed import unroll_packed
 
 Parts = tuple[Tensor, ...]
 
@@ -23,17 +24,19 @@ class Beyond(NamedTuple):
         lengths: (batch,) whole numbers.
         resets: (time, batch) bool: where an episode begins.
         wanted: What is recorded.
+        batch_sizes: (time,) whole numbers, if x is packed; nothing else is asked for then.
     """
 
     lengths: Any = None
     resets: Tensor | None = None
     wanted: Wanted | None = None
+    batch_sizes: Tensor | None = None
 
 
 class Ran(NamedTuple):
     """What came out, time-major."""
 
-    y: Tensor  # (time, batch, directions * size)
+    y: Tensor  # (time, batch, directions * size), or packed as x is
     last: list[Parts]  # of every layer and direction
     record: dict[str, Tensor]
 
@@ -55,7 +58,7 @@ class Stack(NamedTuple):
         """Go through all layers.
 
         Args:
-            x: (time, batch, input).
+            x: (time, batch, input), or packed: (steps of all sequences, input).
             states: Of every cell, or None.
             dropout: Part of the features between layers that is put to zero.
             beyond: What is asked for beyond torch, if anything.
@@ -78,6 +81,8 @@ class Stack(NamedTuple):
         reverse = n % self.directions == 1
         if beyond is None:
             return unroll(self.cells[n], x, state, reverse=reverse)
+        if beyond.batch_sizes is not None:
+            return unroll_packed(self.cells[n], x, beyond.batch_sizes, state, reverse=reverse)
         resets = _ends(beyond, x.shape[0]) if reverse and beyond.resets is not None else beyond.resets
         record = () if beyond.wanted is None else beyond.wanted.at(self.places[n])
         return unroll(self.cells[n], x, state, lengths=beyond.lengths, resets=resets, reverse=reverse, record=record)

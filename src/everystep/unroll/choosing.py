@@ -26,8 +26,14 @@ class Ran(NamedTuple):
     why: str
 
 
-Quickly = Callable[[Any, Any, Any, bool], "tuple[Tensor, Any] | None"]
-_quickly: Quickly | None = None  # known once the compiled engine has run
+class _Quickly(NamedTuple):
+    """The short ways of the compiled engine."""
+
+    padded: Callable[..., tuple[Tensor, Any] | None]
+    packed: Callable[..., tuple[Tensor, Any] | None]
+
+
+_quickly: _Quickly | None = None  # known once the compiled engine has run
 
 
 def _llvm(job: Job) -> Answer:
@@ -37,9 +43,10 @@ def _llvm(job: Job) -> Answer:
 
         return run_in_graph(job)
     from everystep.engines.llvm.quick import quickly  # loads LLVM, which takes a while
+    from everystep.engines.llvm.quick_packed import quickly_packed
     from everystep.engines.llvm.run import run
 
-    _quickly = quickly
+    _quickly = _Quickly(quickly, quickly_packed)
     return run(job)
 
 
@@ -141,7 +148,9 @@ def chosen(engine: str, job: Job) -> tuple[str, str]:
     return (FASTEST, _WHY) if engine == AUTO else (engine, _ASKED.format(engine))
 
 
-def run_quickly(engine: str, cell: Any, x: Any, state: Any, *, reverse: bool) -> tuple[Tensor, Any, str] | None:
+def run_quickly(
+    engine: str, cell: Any, x: Any, state: Any, *, reverse: bool, lengths: Any = None, mask: Any = None
+) -> tuple[Tensor, Any, str] | None:
     """Run a cell by the compiled engine if it has served a call of this kind, for which all was checked.
 
     Returns:
@@ -152,8 +161,22 @@ def run_quickly(engine: str, cell: Any, x: Any, state: Any, *, reverse: bool) ->
     asked = default() if engine == AUTO else engine
     if _quickly is None or asked not in {AUTO, FASTEST}:
         return None
-    found = _quickly(cell, x, state, reverse)
-    return None if found is None else (*found, _WHY if asked == AUTO else _ASKED.format(FASTEST))
+    found = _quickly.padded(cell, x, state, reverse, lengths, mask)
+    return None if found is None else (*found, _why(asked))
+
+
+def run_packed(
+    cell: Any, data: Tensor, batch_sizes: Tensor, state: Any, *, reverse: bool
+) -> tuple[Tensor, Any, str] | None:
+    """The same for data that is packed already, as y then is too."""
+    if is_dynamo_compiling() or _quickly is None or default() not in {AUTO, FASTEST}:
+        return None
+    found = _quickly.packed(cell, data, batch_sizes, state, reverse)
+    return None if found is None else (*found, _why(default()))
+
+
+def _why(asked: str) -> str:
+    return _WHY if asked == AUTO else _ASKED.format(FASTEST)
 
 
 def _named(engine: str, job: Job) -> Answer:

@@ -108,9 +108,9 @@ def unroll(
         torch.Size([4, 8])
     """
     check_engine("unroll", engine)
-    plain = context is lengths is mask is resets is forced is recompute is None and record == ()
+    plain = context is resets is forced is recompute is None and record == ()
     if plain and not getattr(cell, "draws", False):
-        quick = run_quickly(engine, cell, x, state, reverse=reverse)
+        quick = run_quickly(engine, cell, x, state, reverse=reverse, lengths=lengths, mask=mask)
         if quick is not None:
             y, last, why = quick
             return Unrolled(y, last, {}, FASTEST, why)

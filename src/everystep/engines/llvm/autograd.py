@@ -40,7 +40,7 @@ class Call(NamedTuple):
         packed = self.packed
         if packed is not None:
             time = {name: packed.gathered(value) for name, value in time.items()}
-            state, rows = ({name: part[packed.order] for name, part in parts.items()} for parts in (state, rows))
+            state, rows = ({name: packed.sorted(part) for name, part in parts.items()} for parts in (state, rows))
         return Given(time, state, rows, roots)
 
     def memory(self) -> Tensors:
@@ -54,7 +54,7 @@ class Call(NamedTuple):
         """All that comes out, in order: outputs, then the last state."""
         outputs, parts = [stored[name] for name in self.passes.outputs], list(last.values())
         if self.packed is not None:
-            outputs, parts = map(self.packed.spread, outputs), (part[self.packed.back] for part in parts)
+            outputs, parts = map(self.packed.spread, outputs), map(self.packed.unsorted, parts)
         return (*outputs, *parts)
 
     def gradients_of(self, results: Sequence[Tensor]) -> Gradients:
@@ -62,7 +62,7 @@ class Call(NamedTuple):
         count = len(self.passes.outputs)
         outputs, last = results[:count], results[count:]
         if self.packed is not None:
-            outputs, last = map(self.packed.gathered, outputs), (part[self.packed.order] for part in last)
+            outputs, last = map(self.packed.gathered, outputs), map(self.packed.sorted, last)
         return Gradients(
             {name: value.contiguous() for name, value in zip(self.passes.outputs, outputs, strict=True)},
             {name: value.contiguous() for name, value in zip(self.passes.parts, last, strict=True)},
@@ -79,7 +79,7 @@ class Call(NamedTuple):
         of_rows = [*(f"state:{name}" for name in self.state), *(f"row:{name}" for name in self.rows)]
         if self.packed is not None:
             found |= {name: self.packed.spread(found[name]) for name in self.time if name in found}
-            found |= {name: found[name][self.packed.back] for name in of_rows if name in found}
+            found |= {name: self.packed.unsorted(found[name]) for name in of_rows if name in found}
         names = [*self.time, *of_rows, *(f"root:{name}" for name in self.roots)]
         pairs = zip(names, tensors, strict=True)
         return [_gradient(found.get(name), value) if value.requires_grad else None for name, value in pairs]
@@ -168,3 +168,19 @@ def differentiably(call: Call, tensors: Sequence[Tensor], gradients: Sequence[Te
         ends, seeds = zip(*pairs, strict=True)
         found = iter(torch.autograd.grad(ends, wanted, seeds, create_graph=again, allow_unused=True))
     return [next(found) if value.requires_grad else None for value in tensors]
+
+
+def flat_differentiably(
+    call: Call, tensors: Sequence[Tensor], gradients: Sequence[Tensor | None]
+) -> list[Tensor | None]:
+    """The same for x and the gradient of y, which come first, with all the axes that they have: code sees no time."""
+    with torch.enable_grad():
+        x, y = flat(tensors[0]), gradients[0]
+    given = (None if y is None else flat(y), *gradients[1:])
+    found = differentiably(call, (x, *tensors[1:]), given)
+    return [None if g is None else g.view(value.shape) for g, value in zip(found, tensors, strict=True)]
+
+
+def flat(value: Tensor) -> Tensor:
+    """One row after another, (steps of all rows, size)."""
+    return value.reshape(value.shape[:-1].numel(), value.shape[-1])

@@ -59,3 +59,40 @@ class Frames:
         """Let the next call have it."""
         if ready.frame.size + self.own <= MOST_BYTES:
             ready.free.append(ready)
+
+
+class PackedFrames:
+    """The same for sequences of unlike lengths, whose lengths are others at each call.
+
+    Args:
+        program: What to run.
+        own: Bytes of memory beside each frame.
+    """
+
+    def __init__(self, program: Program, own: int) -> None:
+        self.program, self.own = program, own
+        self._free: dict[tuple[int, ...], list[tuple[Ready, Span]]] = {}
+
+    def take(self, span: Span) -> Ready:
+        """A frame for one call; every slot that is not scratch memory is still to be filled in."""
+        free = self._free.get(self._kind(span))
+        try:
+            ready, fitted = (free or []).pop()
+        except IndexError:
+            memory = room(self.own, dtype=torch.uint8)
+            return Ready(self.program.frame(span), memory, memory.data_ptr(), [])
+        if fitted is not span:
+            self.program.fit(ready.frame, span)
+        return ready
+
+    def give(self, ready: Ready, span: Span) -> None:
+        """Let the next call have it, which needs no other lengths if its own are the same."""
+        if ready.frame.size + self.own > MOST_BYTES:
+            return
+        if len(self._free) > MOST_KINDS:
+            self._free.clear()
+        self._free.setdefault(self._kind(span), []).append((ready, span))
+
+    def _kind(self, span: Span) -> tuple[int, ...]:
+        chunk = self.program.chunk(span)
+        return (self.program.crew(span, chunk).threads, os.getpid(), span.rows, chunk)

@@ -16,23 +16,50 @@ from torch import Tensor
 from everystep.engines.llvm.arenas import kept
 from everystep.engines.llvm.programs import Span
 
+_Numbers = np.ndarray
+
+
+class Sequences(NamedTuple):
+    """Sequences without gaps, longest first: all their first steps, then all their second ones, and so on.
+
+    Attributes:
+        span: The steps.
+        taken: Steps of all rows together.
+        ends: For each sequence the packed row of its last step.
+        halves: Its place in a pair of halves, (2 * batch), that a part of the state takes in turn.
+        started: (batch, 1) bool: whether it has a step at all; None if all have.
+    """
+
+    span: Span
+    taken: int
+    ends: Tensor
+    halves: Tensor
+    started: Tensor | None
+
 
 class Packed(NamedTuple):
     """Where everything goes.
 
     Attributes:
-        span: Of the packed sequences.
+        sequences: The packed sequences.
         places: For every packed row its place in (time * batch).
         holders: For every place in (time * batch) its packed row; where no step is taken, the row behind the last.
         order: The sequences, longest first.
         back: The place of each sequence in that order.
+        falling: Whether that is the order in which they came.
     """
 
-    span: Span
+    sequences: Sequences
     places: Tensor
     holders: Tensor
     order: Tensor
     back: Tensor
+    falling: bool
+
+    @property
+    def span(self) -> Span:
+        """The steps of the packed sequences."""
+        return self.sequences.span
 
     def room(self, size: int, dtype: torch.dtype) -> Tensor:
         """Memory for a value of packed rows, and behind it a row of zeros."""
@@ -45,7 +72,7 @@ class Packed(NamedTuple):
         if torch.is_grad_enabled():
             return value.index_select(0, self.places)
         (memory,) = kept(len(self.places), [value.shape[1]], value.dtype)
-        return torch.index_select(value, 0, self.places, out=memory)
+        return _taken(value, self.places, memory)
 
     def spread(self, value: Tensor) -> Tensor:
         """A value of packed rows, (time * batch, size) again: zero where no step is taken.
@@ -54,7 +81,23 @@ class Packed(NamedTuple):
         """
         if len(value) == len(self.places):
             value = torch.cat([value, value.new_zeros(1, value.shape[1])])
-        return value.index_select(0, self.holders)
+        if torch.is_grad_enabled():
+            return value.index_select(0, self.holders)
+        return _taken(value, self.holders, torch.empty(len(self.holders), value.shape[1], dtype=value.dtype))
+
+    def sorted(self, part: Tensor) -> Tensor:
+        """What each sequence has, longest first."""
+        return part if self.falling else part.index_select(0, self.order)
+
+    def unsorted(self, part: Tensor) -> Tensor:
+        """What each sequence has, in the order in which they came."""
+        return part if self.falling else part.index_select(0, self.back)
+
+
+def _taken(value: Tensor, rows: Tensor, into: Tensor) -> Tensor:
+    """Some rows of a tensor, copied by one thread: for so little, others take longer to come than to copy."""
+    np.take(value.detach().numpy(), rows.numpy(), axis=0, out=into.numpy(), mode="clip")
+    return into
 
 
 def pack(used: Tensor, *, reverse: bool) -> Packed:
@@ -78,13 +121,80 @@ def _packed(used: bytes, steps: int, rows: int, reverse: bool) -> Packed:
     lengths = counts[order]
     sequence, time = taken.T[order].nonzero()
     rank = np.arange(len(time)) - np.repeat(lengths.cumsum() - lengths, lengths)  # which step of its sequence
-    taking = np.searchsorted(-lengths, -np.arange(lengths[0]))  # sequences with more than k steps
-    starts = np.concatenate([[0], taking.cumsum()])
-    places = np.empty_like(time)
-    places[starts[rank] + sequence] = (steps - 1 - time if reverse else time) * rows + order[sequence]
-    holders = np.full(steps * rows, len(places))
-    holders[places] = np.arange(len(places))
     with torch.inference_mode(False):  # what is made in it could not be used outside later
-        found = map(torch.from_numpy, (places, holders, order, np.argsort(order)))
-        span = Span(int(lengths[0]), rows, starts=torch.from_numpy(starts), lengths=torch.from_numpy(lengths))
-        return Packed(span, *found)
+        sequences = _sequences(lengths)
+        places = np.empty_like(time)
+        at = _starts(sequences)[rank] + sequence
+        places[at] = (steps - 1 - time if reverse else time) * rows + order[sequence]
+        return _put(sequences, places, steps * rows, order)
+
+
+@lru_cache(maxsize=8)
+def pack_lengths(lengths: tuple[int, ...], steps: int, reverse: bool) -> Packed:
+    """Leave out the steps behind the end of each sequence; as :func:`pack` does, at less cost.
+
+    Args:
+        lengths: Steps of each sequence, not all of them 0.
+        steps: Of the batch.
+        reverse: Whether steps are taken from the last to the first.
+    """
+    counts = np.array(lengths)
+    order = np.argsort(-counts, kind="stable")
+    falling = counts[order]
+    step = np.arange(falling[0]).reshape(-1, 1)
+    time = falling - 1 - step if reverse else step
+    with torch.inference_mode(False):
+        places = (time * len(counts) + order)[step < falling]
+        return _put(_sequences(falling), places, steps * len(counts), order)
+
+
+@lru_cache(maxsize=8)
+def sequences_of(sizes: bytes) -> Sequences:
+    """Sequences that are packed already.
+
+    Args:
+        sizes: How many sequences take each step, in falling order, as 64-bit numbers.
+    """
+    batch_sizes = np.frombuffer(sizes, dtype=np.int64)
+    lengths = len(batch_sizes) - np.searchsorted(batch_sizes[::-1], np.arange(batch_sizes[0]), side="right")
+    with torch.inference_mode(False):
+        return _sequences(lengths)
+
+
+@lru_cache(maxsize=8)
+def turned(sizes: bytes) -> Packed:
+    """The same, taken from the last step of each sequence to its first; turned twice, they lie as before."""
+    sequences = sequences_of(sizes)
+    assert sequences.span.lengths is not None
+    lengths, step = sequences.span.lengths.numpy(), np.arange(sequences.span.steps).reshape(-1, 1)
+    each = np.arange(len(lengths))
+    places = (_starts(sequences)[np.maximum(lengths - 1 - step, 0)] + each)[step < lengths]
+    with torch.inference_mode(False):
+        return _put(sequences, places, len(places), each)
+
+
+def _sequences(lengths: _Numbers) -> Sequences:
+    """Sequences of lengths in falling order."""
+    rows, steps = len(lengths), int(lengths[0])
+    starts = np.zeros(steps + 1, dtype=np.int64)
+    np.cumsum(rows - np.bincount(lengths, minlength=steps + 1)[:steps].cumsum(), out=starts[1:])
+    each = np.arange(rows)
+    ends, halves = starts[np.maximum(lengths - 1, 0)] + each, (lengths & 1) * rows + each
+    started = None if lengths[-1] else torch.from_numpy(lengths > 0).unsqueeze(1)
+    span = Span(steps, rows, starts=torch.from_numpy(starts), lengths=torch.from_numpy(lengths))
+    ends[lengths == 0] = 0
+    return Sequences(span, int(starts[-1]), torch.from_numpy(ends), torch.from_numpy(halves), started)
+
+
+def _starts(sequences: Sequences) -> _Numbers:
+    assert sequences.span.starts is not None
+    return sequences.span.starts.numpy()
+
+
+def _put(sequences: Sequences, places: _Numbers, every: int, order: _Numbers) -> Packed:
+    """Sequences with where they came from: places for packed rows, of so many that there are."""
+    holders = np.full(every, len(places))
+    holders[places] = np.arange(len(places))
+    falling = bool((order[1:] > order[:-1]).all())
+    at, held, first, back = map(torch.from_numpy, (places, holders, order, np.argsort(order)))
+    return Packed(sequences, at, held, first, back, falling)

@@ -17,7 +17,7 @@ from everystep.compiler.plan_printer import plan_text
 from everystep.compiler.show import show
 from everystep.engines.llvm.build import build
 from everystep.engines.llvm.frame import Frame, Pace
-from everystep.engines.llvm.layout import Layout
+from everystep.engines.llvm.layout import NUMBERS, Layout
 from everystep.engines.llvm.packing import panel_size
 from everystep.engines.llvm.pool import SERIAL, Team, team
 from everystep.engines.llvm.program import described, emit_program
@@ -104,7 +104,7 @@ class Program:
 
     def frame(self, span: Span) -> Frame:
         """Make an argument block for a span, with scratch memory; what is not scratch is still to be filled in."""
-        chunk = self._chunk(span)
+        chunk = self.chunk(span)
         crew = self.crew(span, chunk)
         bounds = self._bounds(span, crew.threads, chunk)
         scratch, offsets = self.memory.take(span.rows, chunk)
@@ -118,9 +118,18 @@ class Program:
         frame.held, frame.own, frame.size = (scratch, bounds, span.starts), frozenset(own), scratch.numel()
         return frame
 
+    def fit(self, frame: Frame, span: Span) -> None:
+        """Set an argument block to other sequences of unlike lengths: as many of them, for as many threads."""
+        assert span.starts is not None
+        bounds = self._bounds(span, frame.threads, self.chunk(span))
+        numbers = {"steps": span.steps, "starts": span.starts.data_ptr(), "bounds": ctypes.addressof(bounds)}
+        for name, value in numbers.items():
+            frame.block[NUMBERS.index(name)] = value
+        frame.refill((frame.held[0], bounds, span.starts), span.taken)
+
     def scratch(self, span: Span) -> int:
         """The bytes that a call takes besides its tensors."""
-        return self.memory.size(span.rows, self._chunk(span))
+        return self.memory.size(span.rows, self.chunk(span))
 
     def crew(self, span: Span, chunk: int) -> Team:
         """The threads that a call is worth."""
@@ -151,7 +160,8 @@ class Program:
             return bounds_of(span, pieces)
         return balanced(span.lengths, span.steps, pieces, chunk, backward=self.backward)
 
-    def _chunk(self, span: Span) -> int:
+    def chunk(self, span: Span) -> int:
+        """Steps that a call works on at a time."""
         if not self._chunk_size:
             return max(1, span.steps if span.lengths is None else -(-span.steps // BALANCED))
         rows = max(CHUNK_ROWS, CHUNK_BYTES // (self._chunk_size * self.dtype.itemsize))

@@ -61,10 +61,10 @@ def run(job: Job) -> Answer:
 
 def _quickly(job: Job) -> Answer | None:
     """The short way, for calls that ask for nothing besides and that are known."""
-    asked = job.used is not None or job.resets is not None or job.forced or job.recompute or job.record
+    asked = job.resets is not None or job.forced or job.recompute or job.record
     if asked or job.step.context is not None:
         return None
-    found = quickly(job.step.cell, job.x, job.step.assemble(job.state), job.reverse)
+    found = quickly(job.step.cell, job.x, job.step.assemble(job.state), job.reverse, mask=job.used)
     return None if found is None else Answer(found[0], tuple(found[1]), {})
 
 

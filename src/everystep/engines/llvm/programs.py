@@ -122,7 +122,8 @@ class Program:
         """Set an argument block to other sequences of unlike lengths: as many of them, for as many threads."""
         assert span.starts is not None
         bounds = self._bounds(span, frame.threads, self.chunk(span))
-        numbers = {"steps": span.steps, "starts": span.starts.data_ptr(), "bounds": ctypes.addressof(bounds)}
+        numbers = {"steps": span.steps, "starts": span.starts.data_ptr()}
+        numbers |= {"bounds": ctypes.addressof(bounds), "bounds_on": _bytes_on(bounds, frame.threads)}
         for name, value in numbers.items():
             frame.block[NUMBERS.index(name)] = value
         frame.refill((frame.held[0], bounds, span.starts), span.taken)
@@ -150,8 +151,7 @@ class Program:
         stride = -span.rows if span.reverse else span.rows
         starts = 0 if span.starts is None else span.starts.data_ptr()
         few = FEW_EACH * crew.threads if crew.awake else 0
-        across = crew.threads + 1
-        each = [ctypes.addressof(bounds), 0 if len(bounds) == across else ctypes.sizeof(ctypes.c_int64) * across]
+        each = [ctypes.addressof(bounds), _bytes_on(bounds, crew.threads)]
         shared = [crew.threads, *each, crew.parallel, crew.thread_num, crew.num_threads]
         return [span.steps, span.rows, first, stride, starts, chunk, *shared, few, WORTH_COLUMNS, *[0] * 7]
 
@@ -167,6 +167,12 @@ class Program:
         rows = max(CHUNK_ROWS, CHUNK_BYTES // (self._chunk_size * self.dtype.itemsize))
         most = max(1, min(span.steps, rows // max(1, span.rows)))
         return -(-span.steps // max(1, -(-span.steps // most)))  # chunks alike
+
+
+def _bytes_on(bounds: ctypes.Array[ctypes.c_int64], pieces: int) -> int:
+    """Bytes from the bounds of a chunk to those of the next one; none if there is one for all."""
+    across = pieces + 1
+    return 0 if len(bounds) == across else ctypes.sizeof(ctypes.c_int64) * across
 
 
 def bounds_of(span: Span, pieces: int) -> ctypes.Array[ctypes.c_int64]:

@@ -56,6 +56,11 @@ class TokenBatches:
     def __len__(self) -> int:
         return len(self._starts) - 1
 
+    @property
+    def tokens_per_batch(self) -> float:
+        """Symbols of the target side in a batch, on average, padding not counted."""
+        return sum(map(len, self.pairs.target)) / len(self)
+
     def rows(self, epoch: int, index: int) -> np.ndarray:
         """Give the places of a batch's pairs, (pairs,)."""
         if self._dealt[0] != epoch:

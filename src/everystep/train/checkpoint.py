@@ -1,8 +1,8 @@
 """A checkpoint: all that a run needs to go on as if it had never stopped, in one atomic file.
 
 Weights, optimiser, the state that is carried from window to window, every random state, the place in the data, the
-best weights so far, the counters of early stopping, the time spent, and how long the log was. The schedule and the
-order of the data are pure functions of the settings and the step. No pickle: tensors and JSON.
+best weights so far and those to be averaged, the counters of early stopping, the time spent, and how long the log was.
+The schedule and the order of the data are pure functions of the settings and the step. No pickle: tensors and JSON.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ def write_checkpoint(path: Path, learning: Learning, log_size: int) -> None:
     groups: Groups = {
         "model": learning.model.state_dict(),
         "best": learning.best,
+        "kept": {f"{epoch}/{name}": tensor for epoch, named in learning.kept.items() for name, tensor in named.items()},
         "optimizer": _optimizer_tensors(learning),
         "carried": learning.loss.carried if isinstance(learning.loss, Truncated) else {},
         "random": random_tensors,
@@ -81,7 +82,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise ModelFileError(
             f"{path} has format {facts['format']}; this everystep reads formats up to {FORMAT}. Use a newer everystep."
         )
-    groups: Groups = {group: {} for group in ("model", "best", "optimizer", "carried", "random")}
+    groups: Groups = {group: {} for group in ("model", "best", "kept", "optimizer", "carried", "random")}
     for path_in_file, tensor in tensors.items():
         group, _, name = path_in_file.partition("/")
         groups[group][name] = tensor
@@ -98,10 +99,19 @@ def restore(learning: Learning, checkpoint: Checkpoint) -> None:
     learning.standing = checkpoint.standing
     learning.model.load_state_dict(checkpoint.groups["model"])
     learning.best = checkpoint.groups["best"]
+    learning.kept = _by_epoch(checkpoint.groups["kept"])
     _restore_optimizer(learning, checkpoint.groups["optimizer"])
     if isinstance(learning.loss, Truncated):
         learning.loss.carried = checkpoint.groups["carried"]
     random_states.restore(checkpoint.groups["random"], checkpoint.random_facts)
+
+
+def _by_epoch(named: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    kept: dict[int, dict[str, Tensor]] = {}
+    for path, tensor in named.items():
+        epoch, _, name = path.partition("/")
+        kept.setdefault(int(epoch), {})[name] = tensor
+    return kept
 
 
 def _optimizer_tensors(learning: Learning) -> dict[str, Tensor]:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from everystep.errors import ArgumentError, ShapeError, TrainingError
+from everystep.train.averaging import averaged, chosen
 from everystep.train.batches import Batches
 from everystep.train.interrupt import interrupts
 from everystep.train.non_finite import non_finite_step, non_finite_validation
@@ -110,7 +111,7 @@ def train(
     learning = Learning(model, _optimizer(model, settings), loss)
     steps = settings.epochs * len(batches)
     described = identity(model, loss, batches, settings, run.about) if run is not None else None
-    telling = shown(progress, steps, settings.epochs)
+    telling = shown(progress, steps, settings.epochs, getattr(batches, "tokens_per_batch", None))
     with (
         seeded(settings.seed),
         opened(run, described) as keeper,
@@ -132,7 +133,7 @@ def train(
                 raise KeyboardInterrupt(f"Stopped after step {learning.standing.step} of {steps}. {keeper.going_on}.")
         if already_finished and run is not None:
             telling.say(f"Training in {run.directory} is finished; nothing was changed.")
-    learning.restore_best()
+    _settle(learning, validate)
     model.train(was_training)
     return _summary(learning, resumed_from, already_finished)
 
@@ -190,11 +191,23 @@ def _end_of_epoch(learning: Learning, rate: float, settings: Settings, validate:
     if validation is not None and (standing.best_validation is None or validation < standing.best_validation):
         standing.best_validation, standing.best_epoch = validation, standing.epoch
         learning.remember_best()
+    if settings.average > 1:
+        learning.keep(chosen(standing.history, settings.average, settings.averaged))
     waited = standing.epoch - (standing.best_epoch or standing.epoch)
     standing.stopped_early = settings.patience is not None and waited >= settings.patience
     standing.finished = standing.stopped_early or standing.epoch == settings.epochs
     standing.seconds += time.perf_counter() - began
     return figures
+
+
+def _settle(learning: Learning, validate: Validate | None) -> None:
+    """Put the weights into the model that the run ends with: those of the best epoch, or the average."""
+    learning.restore_best()
+    if not learning.kept:
+        return
+    learning.model.load_state_dict(averaged(learning.kept))
+    if validate is not None and _figures(learning, validate)["validation"] > (learning.standing.best_validation or 0.0):
+        learning.restore_best()
 
 
 def _figures(learning: Learning, validate: Validate) -> dict[str, float]:
@@ -224,6 +237,8 @@ def _check_model(model: nn.Module, settings: Settings, validate: Validate | None
         raise TrainingError(f"train: {', '.join(odd)} in the state_dict is no tensor; expected tensors only.")
     if settings.patience is not None and validate is None:
         raise TrainingError("train: patience needs a validation to watch: pass validate=, or patience=None.")
+    if settings.average > 1 and settings.averaged == "best" and validate is None:
+        raise TrainingError('train: the best epochs need a validation to watch: pass validate=, or averaged="last".')
 
 
 def _check_batches(batches: Any) -> None:

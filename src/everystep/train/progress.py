@@ -40,8 +40,8 @@ class Progress(Protocol):
 class Quiet:
     """Says nothing."""
 
-    def __init__(self, steps: int, epochs: int) -> None:
-        self.steps, self.epochs = steps, epochs
+    def __init__(self, steps: int, epochs: int, tokens: float | None = None) -> None:
+        self.steps, self.epochs, self.tokens = steps, epochs, tokens
         self._last = self._began = time.monotonic()
         self._began_at = 0
 
@@ -76,7 +76,9 @@ class Quiet:
     def _figures(self, standing: Standing, loss: float) -> str:
         validation = [epoch.validation for epoch in standing.history[-1:] if epoch.validation is not None]
         shown = [f"loss {loss:.4g}", *(f"validation {value:.4g}" for value in validation)]
-        return "  ".join([*shown, f"{self._speed(standing):.0f} steps/s"])
+        steps = self._speed(standing)
+        speed = f"{steps:.0f} steps/s" if self.tokens is None else f"{steps * self.tokens:,.0f} tokens/s"
+        return "  ".join([*shown, speed])
 
     def _place(self, standing: Standing) -> str:
         return f"epoch {min(standing.epoch + 1, self.epochs)}/{self.epochs}"
@@ -140,7 +142,7 @@ class LiveBar(Quiet):
         self._rich.console.print(text, highlight=False, markup=False)
 
 
-def shown(progress: str, steps: int, epochs: int) -> Progress:
+def shown(progress: str, steps: int, epochs: int, tokens: float | None = None) -> Progress:
     """Choose how to tell of a run.
 
     Args:
@@ -148,6 +150,7 @@ def shown(progress: str, steps: int, epochs: int) -> Progress:
             ``"quiet"``.
         steps: Steps in the whole run.
         epochs: Epochs in the whole run.
+        tokens: Tokens in a batch, on average, where data come in tokens: speed is then told in them.
 
     Returns:
         A context manager; everything goes to standard error.
@@ -158,4 +161,4 @@ def shown(progress: str, steps: int, epochs: int) -> Progress:
     ways = {"auto": LiveBar if sys.stderr.isatty() else PlainLines, "plain": PlainLines, "quiet": Quiet}
     if progress not in ways:
         raise unknown("train", "progress", progress, ways)
-    return ways[progress](steps, epochs)
+    return ways[progress](steps, epochs, tokens)

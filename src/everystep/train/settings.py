@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from everystep.errors import ArgumentError, unknown
+from everystep.train.averaging import AVERAGED
 from everystep.train.schedule import SCHEDULES
 
 
@@ -21,6 +22,9 @@ class Settings:
         schedule: How the learning rate goes on after warm-up: ``"constant"``, or ``"cosine"`` down to 0.
         warmup_steps: Steps over which the learning rate rises in a straight line, 0 or more.
         patience: Epochs without a better validation after which training stops, 1 or more; None never stops early.
+        average: Epochs whose weights are averaged at the end, 1 or more; 1 takes those of the best epoch alone. With a
+            validation the average is kept only where it is no worse than the best epoch.
+        averaged: Which epochs: those of the ``"best"`` validation, or the ``"last"``.
         seed: Start of torch's, NumPy's and Python's random numbers (dropout, noise); 0 or more.
 
     Raises:
@@ -44,6 +48,8 @@ class Settings:
     schedule: str = "constant"
     warmup_steps: int = 0
     patience: int | None = None
+    average: int = 1
+    averaged: str = "best"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -52,6 +58,9 @@ class Settings:
         _whole("seed", self.seed, least=0)
         if self.patience is not None:
             _whole("patience", self.patience, least=1)
+        _whole("average", self.average, least=1)
+        if self.averaged not in AVERAGED:
+            raise unknown("Settings", "averaged", self.averaged, AVERAGED)
         _positive("learning_rate", self.learning_rate)
         if self.clip_norm is not None:
             _positive("clip_norm", self.clip_norm)

@@ -53,6 +53,7 @@ class Learning:
     loss: Any  # called as loss(model, batch); may carry a state from batch to batch
     standing: Standing = field(default_factory=Standing)
     best: dict[str, Tensor] = field(default_factory=dict)  # weights at the best validation
+    kept: dict[int, dict[str, Tensor]] = field(default_factory=dict)  # weights after the epochs to be averaged
 
     def trained_parameters(self) -> dict[str, nn.Parameter]:
         """Give the parameters that the optimiser changes, by name, in the optimiser's order."""
@@ -60,9 +61,17 @@ class Learning:
 
     def remember_best(self) -> None:
         """Keep a copy of the weights as they are now."""
-        self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        self.best = self._weights()
+
+    def keep(self, epochs: list[int]) -> None:
+        """Keep the weights of these epochs and no others; the epoch that has just ended has those of now."""
+        now = {self.standing.epoch: self._weights()}
+        self.kept = {epoch: (self.kept | now)[epoch] for epoch in epochs}
 
     def restore_best(self) -> None:
         """Put the best weights back into the model, where validation chose some."""
         if self.best:
             self.model.load_state_dict(self.best)
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: value.detach().clone() for name, value in self.model.state_dict().items()}

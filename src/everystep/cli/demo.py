@@ -1,4 +1,4 @@
-"""``everystep demo``: the main job, on real data that comes with statsmodels."""
+"""``everystep demo``: the main job on real data that comes with statsmodels, and translation on number words."""
 
 from __future__ import annotations
 
@@ -12,16 +12,30 @@ SEEDS = (0, 1, 2)
 
 
 def demo(
+    subject: Annotated[str, typer.Argument(metavar="[forecast|translate]", help="What to show.")] = "forecast",
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where models and reports go.")] = Path("demo"),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew where another run is.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
-    """Fit, judge and report on two real series: one where recurrence helps, and one where it does not.
+    """Fit, judge and report: two real series, one where recurrence helps and one where it does not; or number words.
 
     First the temperature of the tropical Pacific, month by month, 12 months ahead with three seeds;
     then carbon dioxide over Mauna Loa, week by week with 59 gaps, 26 weeks ahead.
     Under two minutes on two cores.
+
+    [bold]everystep demo translate[/bold] learns to turn English number words into French ones,
+    and is asked for numbers that it never saw. Under three minutes on two cores.
     """
+    from everystep.cli.demo_translate import demo_translate
+    from everystep.errors import unknown
+
+    shows = {"forecast": _forecast, "translate": demo_translate}
+    if subject not in shows:
+        raise unknown("demo", "subject", subject, shows)
+    shows[subject](out, overwrite, as_json)
+
+
+def _forecast(out: Path, overwrite: bool, as_json: bool) -> None:
     from everystep.cli.fit import tell_result
     from everystep.cli.model_run import fit_into
     from everystep.cli.telling import tell

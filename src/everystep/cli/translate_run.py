@@ -41,17 +41,39 @@ def run(
     unknown, shown = Unknowns(translator.fitted.vocabularies.source), []
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
     for number, line, found in translated(translator, sys.stdin.buffer, beam=beam, n_best=n_best):
-        unknown.look(number, line)
-        if line.strip() and len(shown) < MOST_SHOWN:
-            shown.append(line)
-        for text in _written(number, found, n_best, scores):
-            sys.stdout.write(text + "\n")
-        sys.stdout.flush()
+        if line.strip():
+            unknown.look(number, line)
+            shown = [*shown, line][:MOST_SHOWN]
+        _put_out(number, _written(number, found, n_best, scores))
     for note in unknown.notes:
         tell(f"- {printable(note)}")
     if page is not None:
         write_page(page, translator, shown, "standard input", beam=beam)
         tell(f"The attention page is {page}.")
+
+
+def _put_out(number: int, lines: Iterator[str]) -> None:
+    """Write the answer to a line to standard output, at once.
+
+    Raises:
+        RunError: It can't be written.
+    """
+    import os
+    import sys
+
+    from everystep.errors import RunError
+
+    try:
+        sys.stdout.write("".join(line + "\n" for line in lines))
+        sys.stdout.flush()
+    except OSError as cause:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more as it leaves
+        if isinstance(cause, BrokenPipeError):  # whoever reads has seen enough, as head does
+            raise typer.Exit from None
+        raise RunError(
+            f"translate run: standard output could not be written: {cause.strerror}. The answers to the lines before "
+            f"line {number} are written; go on from there when there is space."
+        ) from cause
 
 
 def _written(number: int, found: list[Translation], n_best: int, scores: bool) -> Iterator[str]:

@@ -55,6 +55,7 @@ class Model(Section):
     dropout: Share | None = None
     word_dropout: Share = 0.0
     label_smoothing: Share | None = None
+    readout_precision: str = "float32"
 
 
 class Training(Section):
@@ -178,7 +179,7 @@ def _out_of_range(who: str, error: ValidationError) -> EverystepError:
     first = error.errors(include_url=False)[0]
     name, value = str(first["loc"][0] if first["loc"] else ""), first["input"]
     if first["type"] == "literal_error":
-        expected = first["ctx"]["expected"].replace(" or ", ", ").replace("'", "")
+        expected = str(first.get("ctx", {}).get("expected", "")).replace(" or ", ", ").replace("'", "")
         return unknown(who, name, value, expected.split(", "))
     wanted = first["msg"].removeprefix("Input should be ").rstrip(".")
     return ArgumentError(f"{who}: {name} is {value!r}; expected {wanted[0].lower()}{wanted[1:]}.")

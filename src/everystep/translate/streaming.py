@@ -34,6 +34,7 @@ def translated(
     Raises:
         DataError: A line is not UTF-8, or far too long; lines before it were yielded.
     """
+    translator.translations([], beam=beam, n_best=n_best)  # what is asked is refused before a line is waited for
     source, number = translator.fitted.vocabularies.source, 0
     for raw in _chunks(stream):
         lines, refused = _decoded(raw, number, source)

@@ -162,7 +162,7 @@ def test_score_prints_each_metric_and_counts_the_readings(inside, capsys):
         (["fit", *FILES, "--config", "nowhere.toml"], "nowhere.toml: no such file"),
         (["fit", *FILES, "--out", "."], "translate fit: . holds something else"),
         (
-            ["fit", *FILES, "--config", "small.toml", "--seed", "1", "--out", "model"],
+            ["fit", *FILES, "--config", "small.toml", "--epochs", "12", "--seed", "1", "--out", "model"],
             "another run. seed: 0 there, 1 here.",
         ),
         (["run", "nowhere"], "nowhere is no directory; expected a model directory"),

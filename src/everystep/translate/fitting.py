@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,12 +13,15 @@ from everystep.errors import ArgumentError
 from everystep.seq2seq import Seq2Seq, Seq2SeqConfig
 from everystep.text import Pairs, ParallelText, TokenBatches, encode_pairs
 from everystep.train import Run, Settings, Trained, train
+from everystep.train.threads import one_thread
 from everystep.translate.choices import Choices
 from everystep.translate.defaults import filled, metric_for
 from everystep.translate.fitted import Fitted, bounds_of
 from everystep.translate.taught import TaughtBatches, loss
 from everystep.translate.validation import Validation
 from everystep.translate.vocabularies import learn_vocabularies
+
+FEW_UNITS = 128  # up to so many a second thread costs more than it brings, many times more on a busy machine
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,11 @@ def fit_translator(
     if run is not None:
         run = replace(run, about={**run.about, **_about(choices), **_told(judged)})
     settings = _settings(choices)
-    trained = train(fitted.model, loss, batches, settings, validate=validation, run=run, progress=progress)
-    fitted.model.eval()
-    return Fit(fitted, trained, pairs, len(judged), validation(fitted.model), (*pairs.notes, *judged.notes))
+    with one_thread() if (choices.model.hidden or 0) <= FEW_UNITS else nullcontext():
+        trained = train(fitted.model, loss, batches, settings, validate=validation, run=run, progress=progress)
+        fitted.model.eval()
+        figures = validation(fitted.model)
+    return Fit(fitted, trained, pairs, len(judged), figures, (*pairs.notes, *judged.notes))
 
 
 def config_of(choices: Choices, source_symbols: int, target_symbols: int) -> Seq2SeqConfig:

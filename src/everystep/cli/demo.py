@@ -24,7 +24,7 @@ def demo(
     Under two minutes on two cores.
 
     [bold]everystep demo translate[/bold] learns to turn English number words into French ones,
-    and is asked for numbers that it never saw. Under three minutes on two cores.
+    and is asked for numbers that it never saw. Half a minute on one core.
     """
     from everystep.cli.demo_translate import demo_translate
     from everystep.errors import unknown

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from everystep.pages.axes import plot_area
 from everystep.pages.canvas import Screen, chart
-from everystep.pages.heat import UPRIGHT, inked, name_ticks
+from everystep.pages.heat import NAME, inked, name_ticks
 from everystep.pages.labels import fit
 from everystep.pages.svg import CLASS
 
@@ -52,10 +52,10 @@ def alignment_chart(
         axes.imshow(inked(weights), aspect="auto", interpolation="none", extent=extent, gid=f"{CLASS}ink")
         # a short sentence is not stretched: its cells are no wider than three lines are high
         axes.set_xlim(0.5, max(len(read), np.ceil(screen.width / (3 * LINE))) + 0.5)
-        axes.set_yticks(range(1, len(said) + 1), [fit(name, 6) for name in said])
+        axes.set_yticks(range(1, len(said) + 1), [fit(name, NAME) for name in said])
         axes.grid(visible=False)
         axes.spines["bottom"].set_visible(False)
         name_ticks(axes, read, screen)
 
-    height = LINE * len(said) + 6 * UPRIGHT
+    height = LINE * len(said) + 13 * NAME + 12
     return chart(paint, title=title, alt=alt, heights=(height, height), heading=heading, caption=caption)

@@ -25,6 +25,7 @@ Array = NDArray[Any]
 
 _RAMP = ((20, 40, 74), (138, 143, 152), (248, 228, 170))  # lowest, 0, highest
 LINE_HEIGHT = 110  # px of a line above the strips
+NAME = 9  # ems of a column's name
 UPRIGHT = 17  # px that an upright name takes along the bottom
 
 
@@ -87,7 +88,7 @@ def heat_chart(
             axes.tick_params(axis="x", labelbottom=axes is figure.axes[-1])
         name_below(figure.axes[-1], x_name)
 
-    height = sum(tops + sizes) + 34 * len(tops + sizes) + (110 if x_labels else 46)
+    height = sum(tops + sizes) + 34 * len(tops + sizes) + (13 * NAME + 12 if x_labels else 46)
     samples = Markup("").join(_sample(signed) for signed in sorted({panel.signed for panel in panels}))
     key = Markup('<ul class="key">{}</ul>\n').format(samples)
     return chart(paint, title=title, alt=alt, heights=(height, height), heading=heading, caption=caption, key=key)
@@ -96,7 +97,7 @@ def heat_chart(
 def name_ticks(axes: Axes, names: Sequence[str], screen: Screen) -> None:
     """Name the columns, upright; where they are too many for the screen, every second, third ... of them."""
     every = -(-len(names) * UPRIGHT // (screen.width - 20))
-    axes.set_xticks(range(1, len(names) + 1, every), [fit(name, 6) for name in names[::every]], rotation=90)
+    axes.set_xticks(range(1, len(names) + 1, every), [fit(name, NAME) for name in names[::every]], rotation=90)
 
 
 def strip_height(rows: int) -> int:

@@ -93,7 +93,7 @@ def attention_page(translator: Translator, lines: Sequence[str], name: str, *, b
         line=label(shown[0], 200) if shown else "",
         gates=gates_figures(translator.fitted, shown[0], found[0].source) if shown else "",
     )
-    return page("What the translator looked at", body)
+    return page("What the translator looked at", body, style="td.text::before{flex:none}")
 
 
 def _lede(count: int, name: str) -> str:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 import everystep as es
 from agreement import check_same, outcome, random_state
-from everystep.errors import EngineError, FallbackWarning
+from everystep.errors import EngineError, FallbackWarning, StateError
 
 TOLERANCE = 1e-10  # float64 on both sides
 
@@ -223,6 +223,16 @@ def test_nothing_depends_on_anything():
 def refused(cell, x, state=None):
     with pytest.raises((EngineError, es.errors.EverystepError)):
         es.unroll(cell, x, state, engine="llvm")
+
+
+def test_a_bad_state_is_refused_in_words_after_a_good_call_too():
+    lstm, x = es.cells.LSTM(3, 5), torch.zeros(4, 2, 3)
+    state = es.unroll(lstm, x, engine="llvm").state
+    es.unroll(lstm, x, state, engine="llvm")
+    with pytest.raises(StateError, match="state part c is a NoneType"):
+        es.unroll(lstm, x, state._replace(c=None), engine="llvm")
+    with pytest.raises(StateError):
+        es.unroll(lstm, x, [1, 2], engine="llvm")
 
 
 @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")

@@ -44,9 +44,15 @@ def _is_changed() -> bool:
 
 
 def kind_of(shape: Hashable, x: Tensor, state: Any) -> Hashable:
-    """What has to be the same for two calls to be of one kind; ``shape`` says what of x, and which way it is taken."""
-    parts = None if state is None else (type(state), *((type(part), part.shape, part.dtype) for part in state))
-    return (shape, x.dtype, parts)
+    """What has to be the same for two calls to be of one kind; ``shape`` says what of x, and which way it is taken.
+
+    None for a state that is no tuple of tensors: no such call is ever remembered.
+    """
+    if state is None:
+        return (shape, x.dtype, None)
+    if not isinstance(state, tuple) or not all(isinstance(part, Tensor) for part in state):
+        return None
+    return (shape, x.dtype, (type(state), *((type(part), part.shape, part.dtype) for part in state)))
 
 
 def store(job: Job, guard: Guard, shape: Hashable, ready: Any) -> None:
@@ -57,7 +63,10 @@ def store(job: Job, guard: Guard, shape: Hashable, ready: Any) -> None:
         known = _known[cell] = _Known(guard, {})
     if len(known.ready) >= MOST:
         known.ready.clear()
-    known.ready[kind_of(shape, job.x, state)] = ready
+    kind = kind_of(shape, job.x, state)
+    if kind is None:
+        return
+    known.ready[kind] = ready
     if getattr(getattr(cell, "initial_state", None), "__func__", None) is Cell.initial_state:
         known.ready[kind_of(shape, job.x, None)] = ready
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -96,21 +96,18 @@ class ReadyPacked:
 
     def packed(self, x: Tensor, state: Any, guard: Guard, sequences: Sequences) -> Found:
         """Run over packed data, as it is: y is packed, states have the longest sequence first."""
-        tensors = self.kind.tensors(x, state, guard)
-        if tensors is None:
-            return None
-        recipes = self._recipes_for(wanted_of(tensors))
-        call = _Call(recipes, sequences)
-        y, *last = _apply_packed(call, *tensors) if recipes.training else call.forward(tensors)[1]
-        return y, self.kind.make(*last)
+        return self._run(x, state, guard, lambda recipes: _Call(recipes, sequences))
 
     def gathered(self, x: Tensor, state: Any, guard: Guard, packed: Packed) -> Found:
         """Run over what is packed first; y lies as x does, states have sequences as they came."""
+        return self._run(x, state, guard, lambda recipes: _GatheredCall(recipes, packed))
+
+    def _run(self, x: Tensor, state: Any, guard: Guard, call_of: Callable[[_Recipes], _Call | _GatheredCall]) -> Found:
         tensors = self.kind.tensors(x, state, guard)
         if tensors is None:
             return None
         recipes = self._recipes_for(wanted_of(tensors))
-        call = _GatheredCall(recipes, packed)
+        call = call_of(recipes)
         y, *last = _apply_packed(call, *tensors) if recipes.training else call.forward(tensors)[1]
         return y, self.kind.make(*last)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import prod
 from typing import TypeVar
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from everystep.compiler.ir import Leaf
 from everystep.engines.job import Answer, Job, NothingToRunError
+from everystep.engines.llvm import flat
 from everystep.engines.llvm.autograd import Call, Whole, launch
 from everystep.engines.llvm.door import Results, results_of
 from everystep.engines.llvm.finding import Found, find
@@ -99,7 +99,9 @@ class _Launch:
 
     def answer(self, *, storing: bool) -> Answer:
         """Run it; let calls like it go the short way if ``storing``."""
-        given = Given(self._time(), self._named(self.job.state), self._of_rows(), self.found.roots)
+        job, dtype = self.job, self.lowered.dtype
+        rows = flat.in_rows(job, self.found.context, dtype)
+        given = Given(flat.in_time(job, dtype), flat.in_state(job, dtype), rows, self.found.roots)
         passes = self._passes(given)
         span = self.packed.span if self.packed else Span(self.steps, self.rows, self.job.reverse)
         names = Names(*map(tuple, given))
@@ -124,41 +126,13 @@ class _Launch:
         passes.ready(training=bool(wanted or roots or state))
         return passes
 
-    def _time(self) -> Tensors:
-        """Everything that has a value for every step, one row after another."""
-        found = {f"x:{name}": value for name, value in streams_of(self.job.x).items()}
-        if self.job.resets is not None:
-            found["flag:reset"] = self.job.resets
-        for name, (values, where) in self.job.forced.items():
-            found[f"flag:forced {name}"] = where
-            found[f"value:{name}"] = values
-        return {name: self._flat(value) for name, value in found.items()}
-
-    def _flat(self, value: Tensor) -> Tensor:
-        return self._number(value.reshape(self.steps * self.rows, prod(value.shape[2:]))).contiguous()
-
-    def _named(self, parts: Parts) -> Tensors:
-        return {name: self._of_row(part) for name, part in zip(self.job.step.part_names, parts, strict=True)}
-
-    def _of_row(self, part: Tensor) -> Tensor:
-        return self._number(part.reshape(self.rows, prod(part.shape[1:]))).contiguous()
-
-    def _number(self, value: Tensor) -> Tensor:
-        return value.to(self.lowered.dtype) if value.is_floating_point() else value
-
-    def _of_rows(self) -> Tensors:
-        found = {name: self._of_row(value) for name, value in self.found.context.items()}
-        if self.job.resets is not None:
-            found |= {f"initial {name}": part for name, part in self._named(self.job.initial).items()}
-        return found
-
     def _output(self, name: str, outputs: Tensors) -> Tensor:
-        value = outputs[name].view(self.steps, self.rows, *self.lowered.shape(name))
-        return value != 0 if self.lowered.truth(name) else value
+        dtype = torch.bool if self.lowered.truth(name) else self.lowered.dtype
+        return flat.out(outputs[name], self.steps, self.rows, self.lowered.shape(name), dtype)
 
     def _last(self, last: Tensors) -> Parts:
-        pairs = zip(self.job.step.part_names, self.job.state, strict=True)
-        return tuple(last[name].view(part.shape) for name, part in pairs)
+        parts = [last[name] for name in self.job.step.part_names]
+        return flat.last(self.job, parts, [self.lowered.dtype] * len(parts))
 
 
 def _needing_gradients(values: Mapping[K, Tensor]) -> list[K]:

@@ -11,7 +11,9 @@ import numpy as np
 
 ROUNDS = 9
 MOST_CALLS = 60  # in one turn
-SETTLED = 0.003  # seconds after which the threads of the side before have stopped waiting for more work
+LOOK = 0.003  # seconds between two looks at whether threads of the side before still wait awake for more work
+IDLE = 0.1  # share of one processor below which they sleep
+PATIENCE = 0.5  # seconds after which a side begins all the same
 SHORT = 0.03  # seconds of a call below which it is run once untimed, to bring its memory and threads back
 DRAWS = 2000
 
@@ -45,10 +47,21 @@ def _calls(run: Callable[[], Any], seconds: float) -> tuple[int, bool]:
 
 
 def _turn(run: Callable[[], Any], calls: int, warm: bool) -> float:
-    time.sleep(SETTLED)
+    settle()
     if warm:
         run()
     return statistics.median(elapsed(run) for _ in range(calls))
+
+
+def settle() -> None:
+    """Wait until the threads of the side before sleep: some wait awake for more work for a tenth of a second."""
+    began = time.perf_counter()
+    while True:
+        looked, used = time.perf_counter(), time.process_time()
+        time.sleep(LOOK)
+        now = time.perf_counter()
+        if time.process_time() - used < IDLE * (now - looked) or now - began > PATIENCE:
+            return
 
 
 def elapsed(run: Callable[[], Any]) -> float:

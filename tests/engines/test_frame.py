@@ -37,11 +37,29 @@ def test_a_call_far_slower_than_the_best_sends_the_next_ones_to_one_thread(crowd
     one._judge(0.0, 1e-3)
     assert crowd.until == 0.0
     one._judge(1.0, 1.1)  # a hundred times slower
-    assert crowd.until == pytest.approx(1.1 + frame.SHORTEST)
-    one._judge(2.0, 2.1)  # and again: the pause doubles
-    assert crowd.until == pytest.approx(2.1 + 2 * frame.SHORTEST)
+    assert crowd.until == pytest.approx(1.1 + 0.1 * frame.ALONE)
+    one._judge(2.0, 2.1)  # and again: twice as long
+    assert crowd.until == pytest.approx(2.1 + 0.2 * frame.ALONE)
     one._judge(3.0, 3.0011)
-    assert crowd.pause == frame.SHORTEST
+    assert crowd.times == frame.ALONE
+
+
+def test_one_stall_of_a_short_step_does_not_cost_many_of_them(crowd):
+    """Found by timing: a stall of 4 ms sent thousands of steps of 40 us, a second of them, to one thread."""
+    one = framed(frame.Pace())
+    one._judge(0.0, 40e-6)
+    one._judge(1.0, 1.004)
+    assert 1.004 < crowd.until < 1.03
+
+
+def test_a_process_that_stays_crowded_looks_for_the_team_every_few_seconds(crowd):
+    one, now = framed(frame.Pace(1e-9)), 0.0
+    for _ in range(40):
+        one._judge(now, now + 0.03)
+        now = crowd.until
+    assert crowd.until - now <= frame.LONGEST
+    one._judge(now, now + 0.03)
+    assert crowd.until == pytest.approx(now + 0.03 + frame.LONGEST)
 
 
 def test_results_alone_are_those_of_the_team_to_the_last_bit(crowd):

@@ -20,7 +20,8 @@ Block: TypeAlias = "ctypes.Array[ctypes.c_int64]"
 
 PATIENCE = 8.0  # times the best pace seen, from which a team counts as crowded; small batches are slower by themselves
 GRACE = 2e-3  # seconds that any call may take
-SHORTEST, LONGEST = 0.1, 5.0  # seconds for which a crowded process goes on alone
+ALONE = 4.0  # times what a crowded call took, for which the process goes on alone; twice as long when it comes again
+LONGEST = 5.0  # seconds of that, at most
 TEAM = [NUMBERS.index(name) for name in ("parallel", "thread_num", "num_threads")]
 
 
@@ -46,7 +47,7 @@ class Pace:
 @dataclass
 class _Crowd:
     until: float = 0.0
-    pause: float = SHORTEST
+    times: float = ALONE
 
 
 _crowd = _Crowd()
@@ -101,7 +102,8 @@ class Frame:
     def _judge(self, begin: float, end: float) -> None:
         pace = (end - begin) / self._taken
         if pace > PATIENCE * self._pace.best and end - begin > GRACE:
-            _crowd.until, _crowd.pause = end + _crowd.pause, min(2 * _crowd.pause, LONGEST)
+            _crowd.until = end + min(_crowd.times * (end - begin), LONGEST)
+            _crowd.times *= 2
         else:
-            _crowd.pause = SHORTEST
+            _crowd.times = ALONE
         self._pace.best = min(self._pace.best, pace)

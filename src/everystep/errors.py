@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class EverystepError(Exception):
@@ -127,6 +128,28 @@ def unknown(who: str, what: str, name: object, known: Iterable[str]) -> UnknownN
     hint = f'; did you mean "{close[0]}"?' if close else "."
     listed = f" Known here: {', '.join(known)}." if known else " None is known here."
     return UnknownNameError(f'{who}: {what} "{name}" is unknown{hint}{listed}')
+
+
+def check_whole(who: str, name: str, value: Any, least: int = 1) -> None:
+    """Refuse what is no whole number, or too small a one.
+
+    Args:
+        who: What was called, for instance ``"beam"``.
+        name: Of the argument.
+        value: What came.
+        least: The smallest that is right.
+
+    Raises:
+        ArgumentError: The value is not an ``int``, or is below ``least``; True and False are no numbers here.
+
+    Example:
+        >>> from everystep.errors import check_whole
+        >>> check_whole("beam", "width", 0)
+        Traceback (most recent call last):
+        everystep.errors.ArgumentError: beam: width is 0; expected a whole number, 1 or more.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ArgumentError(f"{who}: {name} is {value!r}; expected a whole number, {least} or more.")
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from everystep.data import Panel
-from everystep.errors import ArgumentError, DataError
+from everystep.errors import ArgumentError, DataError, check_whole
 from everystep.forecast.answer import long_frame
 from everystep.forecast.fitting import fit_forecaster
 from everystep.forecast.settings import ForecastSettings
@@ -37,8 +37,7 @@ def cross_validate(
     horizon = panel.schema.horizon
     step = horizon if step is None else step
     for name, value in (("windows", windows), ("step", step)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ArgumentError(f"cross_validation: {name} is {value!r}; expected a whole number, 1 or more.")
+        check_whole("cross_validation", name, value)
     if settings.valid_from is not None:
         raise ArgumentError("cross_validation: the origins are the last ones; leave out valid_from and test_from.")
     fit = fit_forecaster(panel, settings, test=horizon + (windows - 1) * step, progress=progress)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from everystep.engines.stepping import described
-from everystep.errors import ArgumentError, ShapeError, counted
+from everystep.errors import ArgumentError, ShapeError, check_whole, counted
 
 
 class Span(NamedTuple):
@@ -57,8 +57,7 @@ class EndToEnd:
         lengths = [int(length) for length in lengths]
         if any(length < 0 for length in lengths):
             raise ArgumentError(f"EndToEnd: a length is {min(lengths)}; expected 0 or more.")
-        if not isinstance(rows, int) or rows < 1:
-            raise ArgumentError(f"EndToEnd: rows is {rows!r}; expected a whole number, 1 or more.")
+        check_whole("EndToEnd", "rows", rows)
         ends = [0] * rows
         self.spans: list[Span] = []
         for length in lengths:

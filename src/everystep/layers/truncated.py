@@ -11,7 +11,7 @@ from torch import Tensor
 
 from everystep.cell import Cell
 from everystep.engines.stepping import described, each_stream, name_of, streams_of
-from everystep.errors import ArgumentError
+from everystep.errors import ArgumentError, check_whole
 from everystep.layers.layer import Layer, Layered
 from everystep.layers.states import detach
 from everystep.layers.ways import BothWays, OneWay
@@ -131,17 +131,11 @@ def _checked(model: Any, window: Any, reach: Any) -> int:
             f"windows: {name_of(model)} goes back in time, and a window does not know what comes after it: give each "
             "window to the model as a sequence of its own."
         )
-    check_window("windows", "window", window)
+    check_whole("windows", "window", window)
     if reach is not None:
-        check_window("windows", "reach", reach)
+        check_whole("windows", "reach", reach)
         if reach < window:
             raise ArgumentError(
                 f"windows: reach is {reach} and window {window}; expected a reach of as many steps or more."
             )
     return window if reach is None else reach
-
-
-def check_window(who: str, name: str, steps: Any) -> None:
-    """Refuse what is no number of steps."""
-    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
-        raise ArgumentError(f"{who}: {name} is {steps!r}; expected a whole number, 1 or more.")

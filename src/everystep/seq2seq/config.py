@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from everystep.cells import CELLS
-from everystep.errors import ArgumentError, unknown
+from everystep.errors import ArgumentError, check_whole, unknown
 from everystep.seq2seq.additive import Additive
 from everystep.seq2seq.attention import Attention
 from everystep.seq2seq.bridges import BRIDGES
@@ -91,9 +91,9 @@ class Seq2SeqConfig:
 
     def __post_init__(self) -> None:
         for name in ("source_symbols", "target_symbols", "embedding", "hidden", "encoder_layers", "decoder_layers"):
-            _check_whole(name, getattr(self, name))
+            check_whole("Seq2SeqConfig", name, getattr(self, name))
         if self.encoder_hidden is not None:
-            _check_whole("encoder_hidden", self.encoder_hidden)
+            check_whole("Seq2SeqConfig", "encoder_hidden", self.encoder_hidden)
         for name in ("bidirectional", "residual", "input_feeding", "readout_embedding"):
             if not isinstance(getattr(self, name), bool):
                 raise ArgumentError(f"Seq2SeqConfig: {name} is {getattr(self, name)!r}; expected true or false.")
@@ -143,11 +143,6 @@ _NAMES = {
     "tied": TIES,
     "readout_precision": PRECISIONS,
 }
-
-
-def _check_whole(name: str, value: Any) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ArgumentError(f"Seq2SeqConfig: {name} is {value!r}; expected a whole number, 1 or more.")
 
 
 def _check_share(name: str, value: Any) -> None:

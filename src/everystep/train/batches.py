@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from everystep.errors import ArgumentError, DataError
+from everystep.errors import DataError, check_whole
 from everystep.train.tensor_file import fingerprint
 
 Tensors = Tensor | tuple[Tensor, ...] | dict[str, Tensor]  # a NamedTuple of tensors is a tuple
@@ -59,9 +59,8 @@ class Shuffled:
 
     def __init__(self, tensors: Tensors, batch_size: int, seed: int = 0, axis: int = 0) -> None:
         self.tensors, self.batch_size, self.seed, self.axis = tensors, batch_size, seed, axis
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise ArgumentError(f"Shuffled: batch_size is {batch_size!r}; expected a whole number, 1 or more.")
-        _check_seed("Shuffled", seed)
+        check_whole("Shuffled", "batch_size", batch_size)
+        check_whole("Shuffled", "seed", seed, least=0)
         counts = {name: _count(name, tensor, axis) for name, tensor in named_tensors(tensors)}
         if len(set(counts.values())) != 1 or 0 in counts.values():
             listed = ", ".join(f"{name} has {count}" for name, count in counts.items()) or "no tensor came"
@@ -117,9 +116,8 @@ class Drawn:
     """
 
     def __init__(self, function: Callable[[torch.Generator], Any], steps: int, seed: int = 0) -> None:
-        if not isinstance(steps, int) or steps < 1:
-            raise ArgumentError(f"Drawn: steps is {steps!r}; expected a whole number, 1 or more.")
-        _check_seed("Drawn", seed)
+        check_whole("Drawn", "steps", steps)
+        check_whole("Drawn", "seed", seed, least=0)
         self.function, self.steps, self.seed = function, steps, seed
 
     def __len__(self) -> int:
@@ -143,11 +141,6 @@ def generator(seed: int, number: int) -> torch.Generator:
     """Make the random generator that belongs to one number under one seed."""
     mixed = np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(mixed))
-
-
-def _check_seed(who: str, seed: object) -> None:
-    if not isinstance(seed, int) or seed < 0:
-        raise ArgumentError(f"{who}: seed is {seed!r}; expected a whole number, 0 or more.")
 
 
 def name_of(function: Any) -> str:

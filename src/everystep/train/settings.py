@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from everystep.errors import ArgumentError, unknown
+from everystep.errors import ArgumentError, check_whole, unknown
 from everystep.train.averaging import AVERAGED
 from everystep.train.schedule import SCHEDULES
 
@@ -53,12 +53,12 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _whole("epochs", self.epochs, least=1)
-        _whole("warmup_steps", self.warmup_steps, least=0)
-        _whole("seed", self.seed, least=0)
+        check_whole("Settings", "epochs", self.epochs, least=1)
+        check_whole("Settings", "warmup_steps", self.warmup_steps, least=0)
+        check_whole("Settings", "seed", self.seed, least=0)
         if self.patience is not None:
-            _whole("patience", self.patience, least=1)
-        _whole("average", self.average, least=1)
+            check_whole("Settings", "patience", self.patience, least=1)
+        check_whole("Settings", "average", self.average, least=1)
         if self.averaged not in AVERAGED:
             raise unknown("Settings", "averaged", self.averaged, AVERAGED)
         _positive("learning_rate", self.learning_rate)
@@ -67,11 +67,6 @@ class Settings:
         _positive("weight_decay", self.weight_decay, zero=True)
         if self.schedule not in SCHEDULES:
             raise unknown("Settings", "schedule", self.schedule, SCHEDULES)
-
-
-def _whole(name: str, value: object, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ArgumentError(f"Settings: {name} is {value!r}; expected a whole number, {least} or more.")
 
 
 def _positive(name: str, value: object, zero: bool = False) -> None:

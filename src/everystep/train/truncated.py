@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from everystep.cell import Cell
-from everystep.errors import ShapeError, TrainingError
+from everystep.errors import ShapeError, TrainingError, check_whole
 from everystep.layers import Layer, detach, flatten, unflatten
-from everystep.layers.truncated import check_window, run
+from everystep.layers.truncated import run
 from everystep.train.tensor_file import fingerprint
 
 
@@ -44,7 +44,7 @@ class Consecutive:
     """
 
     def __init__(self, x: Tensor, target: Tensor, window: int) -> None:
-        check_window("Consecutive", "window", window)
+        check_whole("Consecutive", "window", window)
         if x.dim() < 2 or x.shape[:2] != target.shape[:2] or x.shape[0] == 0:
             raise ShapeError(
                 f"Consecutive: x has shape {tuple(x.shape)} and target {tuple(target.shape)}; "

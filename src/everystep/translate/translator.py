@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from everystep.errors import ArgumentError, NotFittedError
+from everystep.errors import ArgumentError, NotFittedError, check_whole
 from everystep.text import ParallelText, Score, encode_lines, read_parallel, score, variants
 from everystep.text.lines import check_entry
 from everystep.train import Run, Trained
@@ -221,8 +221,7 @@ class Translator:
     def _how(self, beam: int | None, n_best: int) -> Searching:
         usual = self.choices.search.beam
         for name, value in (("beam", usual if beam is None else beam), ("n_best", n_best)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ArgumentError(f"Translator: {name} is {value!r}; expected a whole number, 1 or more.")
+            check_whole("Translator", name, value)
         return self.choices.search.model_copy(update={"beam": max(usual if beam is None else beam, n_best)})
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from everystep.cell import Cell
 from everystep.engines.stepping import described, each_stream
-from everystep.errors import ArgumentError, ShapeError
+from everystep.errors import ShapeError, check_whole
 from everystep.unroll.unroll import Unrolled, unroll
 
 
@@ -53,8 +53,7 @@ def generate(
         >>> es.generate(double, 4, torch.ones(1, 1), lambda y: y, torch.zeros(1, 1)).y.flatten()
         tensor([ 2.,  4.,  8., 16.])
     """
-    if not isinstance(steps, int) or steps < 0:
-        raise ArgumentError(f"generate: steps is {steps!r}; expected a whole number, 0 or more.")
+    check_whole("generate", "steps", steps, least=0)
     pieces, x = [], first
     for t in range(steps):
         if t > 0:

@@ -17,7 +17,7 @@ from everystep.engines.llvm.plainness import why_watched
 from everystep.engines.looping import Looping
 from everystep.engines.slower import warn_once
 from everystep.engines.stepping import batched, dtype_name, name_of
-from everystep.errors import ArgumentError, DTypeError, EngineError, ShapeError
+from everystep.errors import ArgumentError, DTypeError, EngineError, ShapeError, check_whole
 from everystep.unroll import arguments
 from everystep.unroll.choosing import FASTEST, check_engine
 from everystep.unroll.intake import first_guess, seen, taken
@@ -51,8 +51,7 @@ class Stream(Generic[S]):
     ) -> None:
         arguments.check_cell("stream", cell)
         check_engine("stream", engine)
-        if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 0:
-            raise ArgumentError(f"stream: batch_size is {batch_size!r}; expected a whole number, 0 or more.")
+        check_whole("stream", "batch_size", batch_size, least=0)
         if getattr(cell, "draws", False):
             raise ArgumentError(
                 f"stream: {name_of(cell)} is being trained and draws at random for whole sequences; a stream draws "

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from everystep.errors import ArgumentError
+from everystep.errors import ArgumentError, check_whole
 from everystep.seq2seq.search.candidates import Candidates
 from everystep.seq2seq.search.hypothesis import Hypothesis
 from everystep.seq2seq.search.limits import Bounds, Limits, source_lengths
@@ -69,8 +69,7 @@ def beam(
     Source: Sutskever, Vinyals & Le (2014), "Sequence to sequence learning with neural networks", section 3.2.
     """
     for name, value in (("width", width), ("n_best", n_best)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ArgumentError(f"beam: {name} is {value!r}; expected a whole number, 1 or more.")
+        check_whole("beam", name, value)
     if n_best > width:
         raise ArgumentError(f"beam: n_best is {n_best} and width {width}; expected no more than width: raise width.")
     sources = source_lengths(lengths)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from everystep.errors import ArgumentError, ShapeError
+from everystep.errors import ArgumentError, ShapeError, check_whole
 from everystep.text.symbols import BEGIN, END, PAD
 
 FREE = -1  # no symbol: any may come
@@ -49,9 +49,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name in ("minimum", "maximum", "block"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise ArgumentError(f"Limits: {name} is {value!r}; expected a whole number, 0 or more.")
+            check_whole("Limits", name, getattr(self, name), least=0)
         for name in ("minimum_factor", "maximum_factor"):
             value = getattr(self, name)
             if value is not None and not (value >= 0 and math.isfinite(value)):

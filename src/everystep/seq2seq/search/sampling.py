@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from everystep.errors import ArgumentError
+from everystep.errors import ArgumentError, check_whole
 from everystep.seq2seq.search.candidates import Candidates
 from everystep.seq2seq.search.hypothesis import Hypothesis
 from everystep.seq2seq.search.limits import Bounds, Limits, source_lengths
@@ -122,5 +122,4 @@ def _hold(temperature: float, top_k: int | None, top_p: float, samples: int) -> 
     if not 0 < top_p <= 1:
         raise ArgumentError(f"sample: top_p is {top_p!r}; expected a number above 0, up to 1.")
     for name, value in (("top_k", 1 if top_k is None else top_k), ("samples", samples)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ArgumentError(f"sample: {name} is {value!r}; expected a whole number, 1 or more.")
+        check_whole("sample", name, value)

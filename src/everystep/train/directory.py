@@ -15,7 +15,10 @@ RUN_KIND = "everystep run"
 CONFIG_FILE = "config.json"
 LOCK_FILE = "run.lock"
 EXTRA_ENDINGS = (".vocabulary.json", ".sentencepiece")  # of further files that a model may have
-MADE_HERE = ("checkpoint.safetensors", "log.jsonl", "model.safetensors", CONFIG_FILE, "metrics.json", "report.html")
+READS_FILE = "scores.jsonl"  # how often the model was scored on which text
+MADE_HERE = (
+    "checkpoint.safetensors", "log.jsonl", "model.safetensors", CONFIG_FILE, "metrics.json", "report.html", READS_FILE,
+)  # fmt: skip
 
 
 def check_ours(who: str, directory: Path) -> None:

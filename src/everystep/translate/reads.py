@@ -10,8 +10,7 @@ from pathlib import Path
 from everystep.errors import RunError
 from everystep.text import Score
 from everystep.train import atomic
-
-READS_FILE = "scores.jsonl"
+from everystep.train.directory import READS_FILE
 
 
 def count_reads(directories: Sequence[Path], text: tuple[Path, Path], scores: Mapping[str, Score], beam: int) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from everystep.cli.finished import REPORT_FILE
 from everystep.cli.telling import tell
-from everystep.cli.translator_run import REPORT_FILE, fit_into
+from everystep.cli.translator_run import fit_into
 from everystep.translate import Translator
 from everystep.translate.choices import from_flat
 from everystep.translate.number_words import number_words

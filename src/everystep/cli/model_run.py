@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from everystep.cli.finished import REPORT_FILE, told_before
 from everystep.cli.telling import tell
 from everystep.errors import ArgumentError
 from everystep.forecast import Forecaster
 from everystep.forecast.summary import summary
 from everystep.report import write
-from everystep.train import Run, Settings, load_model
-from everystep.train.directory import CONFIG_FILE, check_ours
-
-REPORT_FILE = "report.html"
+from everystep.train import Run, Settings
+from everystep.train.directory import check_ours
 
 
 def fit_into(
@@ -48,22 +47,15 @@ def fit_into(
     check_ours("fit", directory)
     run = Run(directory, about=_about(forecaster, columns), overwrite=overwrite)
     forecaster.fit(source, **columns, run=run)
-    told_before = _told_before(directory)
-    if forecaster.trained.already_finished and told_before:
-        return told_before | {"finished_before": True}
+    before = told_before(directory)
+    if forecaster.trained.already_finished and before:
+        return before | {"finished_before": True}
     tell("Judging every method on the held-back tail.")
     result = forecaster.result(title)
     metrics = summary(result, forecaster.last_fit)
     write(result, directory / REPORT_FILE)
     forecaster.save(directory, metrics)  # last, and config.json last of all: where it is, everything is
     return metrics | {"finished_before": False}
-
-
-def _told_before(directory: Path) -> dict[str, Any]:
-    """Read what a finished run told; nothing where a file of it is not there any more, so that it is made again."""
-    if not (directory / CONFIG_FILE).exists() or not (directory / REPORT_FILE).exists():
-        return {}
-    return dict(load_model(directory).metrics)
 
 
 def title_of(path: Path, targets: list[str]) -> str:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from everystep.cli.finished import REPORT_FILE, told_before
 from everystep.cli.refusal import printable
 from everystep.cli.telling import tell
 from everystep.text import ParallelText
-from everystep.train import Run, load_model
-from everystep.train.directory import CONFIG_FILE, check_ours
+from everystep.train import Run
+from everystep.train.directory import check_ours
 from everystep.translate import Choices, Translator
 from everystep.translate.page import write_page
 from everystep.translate.split import held_back
 from everystep.translate.summary import summary
 
-REPORT_FILE = "report.html"
 SHOWN = 6  # validation lines that the report shows
 
 
@@ -51,9 +50,9 @@ def fit_into(
         tell(f"No validation text is given: {len(valid):,} of {len(valid) + len(train):,} pairs are held back for it.")
     translator = Translator.from_choices(choices)
     translator.fit(train, valid, run=Run(directory, overwrite=overwrite))
-    told_before = _told_before(directory)
-    if translator.trained.already_finished and told_before:
-        return told_before | {"finished_before": True}
+    before = told_before(directory)
+    if translator.trained.already_finished and before:
+        return before | {"finished_before": True}
     metrics = summary(translator.last_fit)
     shown = _spread(valid.source, SHOWN)
     write_page(directory / REPORT_FILE, translator, shown, f"{train.name}")
@@ -76,13 +75,6 @@ def tell_result(metrics: dict[str, Any], directory: Path) -> None:
     print(f"Translate: everystep translate run {directory} < input.txt > output.txt")
     if metrics["finished_before"]:
         tell("The same command did all of it before: give --overwrite to start anew.")
-
-
-def _told_before(directory: Path) -> dict[str, Any]:
-    """Read what a finished run told; nothing where a file of it is not there any more, so that it is made again."""
-    if not (directory / CONFIG_FILE).exists() or not (directory / REPORT_FILE).exists():
-        return {}
-    return dict(json.loads(json.dumps(load_model(directory).metrics)))
 
 
 def _spread(lines: tuple[str, ...], count: int) -> list[str]:

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import os
 from pathlib import Path
+from types import ModuleType
 
 RENEW = "EVERYSTEP_RENEW"
 MEND = "If the change is meant, renew the text with `make golden` and look at the difference before you commit it."
+
+
+def drawing(file: Path) -> ModuleType:
+    """Load the program that draws the pictures of a page."""
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def held(text: str, file: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import os
 import re
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from renewing import RENEW, held
+from renewing import RENEW, drawing, held
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "compiler.md"
@@ -51,11 +50,7 @@ def test_the_page_prints_what_it_says():
 
 
 def test_the_picture_is_what_is_drawn():
-    spec = importlib.util.spec_from_file_location("road", DOCS / "road.py")
-    assert spec is not None
-    assert spec.loader is not None
-    road = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(road)
+    road = drawing(DOCS / "road.py")
     held(road.road(), road.PICTURE)
 
 

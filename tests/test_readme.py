@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import re
@@ -64,6 +65,13 @@ def named(documents):
     return [pytest.param(document, id=str(document.relative_to(ROOT))) for document in documents]
 
 
+def write_pairs(folder: Path) -> None:
+    """Write the texts of the translation in the README."""
+    lines = [" ".join(choice) for choice in itertools.product(("a", "one"), ("small", "big", "red"), ("cat", "dog"))]
+    for name, text in {"train.en": lines, "train.de": [line.upper() for line in lines], "input.txt": lines}.items():
+        (folder / name).write_text("\n".join(text * 4) + "\n", encoding="utf-8")
+
+
 @pytest.fixture
 def registry():
     """The registry of cells, put back as it was: a document may show how to add one."""
@@ -88,11 +96,12 @@ def test_python_of_the_document_runs(document, monkeypatch, tmp_path):
 @pytest.mark.parametrize("document", named(d for d in DOCUMENTS if commands(d)))
 def test_commands_of_the_document_run(document, tmp_path):
     write_sales(tmp_path / "sales.csv")
+    write_pairs(tmp_path)
     for command in commands(document):
-        small = ["--epochs", "2"] if command[1] == "fit" and "--epochs" not in command else []
-        typed = [sys.executable, "-m", *command, *small]
-        done = subprocess.run(typed, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}\n{done.stderr}"
+        small = ["--epochs", "2"] if "fit" in command[1:3] and "--epochs" not in command else []
+        typed = shlex.join([sys.executable, "-m", *command, *small]).replace("'<'", "<").replace("'>'", ">")
+        done = subprocess.run(typed, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{typed}\n{done.stdout}\n{done.stderr}"
 
 
 @pytest.fixture

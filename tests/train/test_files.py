@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import random
@@ -48,21 +47,8 @@ def test_a_directory_with_something_else_is_no_place_for_a_model(tmp_path):
 
 
 @pytest.mark.parametrize("renamed", range(4))
-def test_saving_after_a_kill_at_any_rename_succeeds(tmp_path, monkeypatch, renamed):
-    class Killed(BaseException):
-        pass
-
-    def killing(self, target):
-        if calls.append(1) or len(calls) > renamed:
-            raise Killed
-        return replace(self, target)
-
-    calls, replace = [], Path.replace
-    monkeypatch.setattr(Path, "replace", killing)
-    monkeypatch.setattr(Path, "unlink", lambda *arguments, **named: None)  # a killed process clears nothing away
-    with contextlib.suppress(Killed):
-        save_model(tmp_path, SAVED)
-    monkeypatch.undo()
+def test_saving_after_a_kill_at_any_rename_succeeds(tmp_path, killed_at_rename, renamed):
+    killed_at_rename(lambda: save_model(tmp_path, SAVED), renamed)
     if renamed < 3:
         with pytest.raises(ModelFileError, match=r"config\.json is missing"):
             load_model(tmp_path)

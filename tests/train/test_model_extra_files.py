@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from pathlib import Path
 
@@ -69,21 +68,8 @@ def forge(path: Path, files: object) -> None:
 
 
 @pytest.mark.parametrize("renamed", range(6))
-def test_saving_after_a_kill_at_any_rename_succeeds(tmp_path, monkeypatch, renamed):
-    class Killed(BaseException):
-        pass
-
-    def killing(self, target):
-        if calls.append(1) or len(calls) > renamed:
-            raise Killed
-        return replace(self, target)
-
-    calls, replace = [], Path.replace
-    monkeypatch.setattr(Path, "replace", killing)
-    monkeypatch.setattr(Path, "unlink", lambda *arguments, **named: None)  # a killed process clears nothing away
-    with contextlib.suppress(Killed):
-        save_model(tmp_path, SAVED)
-    monkeypatch.undo()
+def test_saving_after_a_kill_at_any_rename_succeeds(tmp_path, killed_at_rename, renamed):
+    killed_at_rename(lambda: save_model(tmp_path, SAVED), renamed)
     save_model(tmp_path, SAVED)
     assert load_model(tmp_path).files == FILES
     assert len(list(tmp_path.iterdir())) == 5

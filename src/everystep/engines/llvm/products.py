@@ -32,11 +32,6 @@ def most_rows(vectors: Vectors, slots: int) -> int:
     return next((rows for rows in ROWS if rows * slots + others <= registers(vectors)), 1)
 
 
-def most_tiles(vectors: Vectors, slots: int) -> int:
-    """Count the tiles of so many slots with which a product of a single row runs fastest."""
-    return max(1, registers(vectors) // 2 // slots)
-
-
 def most_slots(vectors: Vectors) -> int:
     """Count the slots with which a product of many rows runs fastest."""
     return registers(vectors) // 8

@@ -1,0 +1,102 @@
+"""docs/recipes.md: what stands in the rows, misses included."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from everystep.text import METRICS
+from recipes.translating import results
+from recipes.translating.recipe import Aim, Recipe
+from recipes.translating.run import ENSEMBLE, Row
+from recipes.translating.table import SPELLINGS
+
+PAGE = Path(__file__).parents[2] / "docs" / "recipes.md"
+MARK = "<!-- From here on the page is written by recipes/translating. -->"
+HEAD = ("task", "test", "figure", "published", "goal", "seeds", "mean", "best", "together", "met")
+SIZES = ("task", "settings", "parameters", "epochs", "best epoch", "minutes", "validation", "tests read")
+MACRO = (Aim("test", "wer", 15.5, "15.94", 14.0), Aim("test", "per", 4.3, "4.39"))  # over the seven languages
+
+
+def write(recipes: Mapping[str, Recipe], rows: results.Rows) -> None:
+    """Keep the rows, and put their tables in the place of what stands behind the mark."""
+    results.keep(rows)
+    before, mark, _ = PAGE.read_text(encoding="utf-8").partition(MARK)
+    if not mark:
+        raise SystemExit(f"{PAGE}: the line {MARK!r} is missing; tables go behind it.")
+    PAGE.write_text(f"{before}{mark}\n\n{text(recipes, rows)}", encoding="utf-8")
+
+
+def text(recipes: Mapping[str, Recipe], rows: results.Rows) -> str:
+    """Everything that was reached, as Markdown."""
+    aimed = [_aimed(recipe.title, aim, _of(name, rows)) for name, recipe in recipes.items() for aim in recipe.aims]
+    sizes = [_sizes(recipe, _of(name, rows)) for name, recipe in recipes.items() if _of(name, rows)]
+    parts = ["## What is reached", _table(HEAD, [*aimed, *_macro(rows)]), "## What it takes", _table(SIZES, sizes)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _aimed(title: str, aim: Aim, found: Sequence[Row]) -> tuple[str, ...]:
+    seeds = [row["tests"][aim.test][aim.metric] for row in found if row["seed"] != ENSEMBLE]
+    joined = [row["tests"][aim.test][aim.metric] for row in found if row["seed"] == ENSEMBLE]
+    return (title, aim.test, aim.metric, aim.published, _goal(aim), *_figures(aim, seeds, joined))
+
+
+def _figures(aim: Aim, seeds: Sequence[float], joined: Sequence[float]) -> tuple[str, ...]:
+    """Count the seeds; their mean and best, all of them together, and whether the goals are met."""
+    if not seeds:
+        return ("0", "not run yet", "", "", "")
+    mean = statistics.mean(seeds)
+    best = max(seeds) if METRICS[aim.metric].higher_is_better else min(seeds)
+    met = aim.met(mean) and (aim.ensemble is None or (bool(joined) and aim.met(joined[0], aim.ensemble)))
+    shown = (f"{mean:.2f}", f"{best:.2f}", f"{joined[0]:.2f}" if joined else "")
+    return (str(len(seeds)), *shown, "yes" if met else "NO")
+
+
+def _goal(aim: Aim) -> str:
+    together = "" if aim.ensemble is None else f", together {aim.ensemble:g}"
+    return f"{aim.goal:g}{together}"
+
+
+def _macro(rows: results.Rows) -> list[tuple[str, ...]]:
+    """Average the seven languages, seed by seed; nothing as long as one is missing."""
+    found = {code: {row["seed"]: row for row in _of(f"g2p-{code}", rows)} for code in SPELLINGS}
+    shared = set.intersection(*(set(of) for of in found.values()))
+    lines = []
+    for aim in MACRO:
+        means = {
+            seed: statistics.mean(found[code][seed]["tests"][aim.test][aim.metric] for code in found) for seed in shared
+        }
+        seeds = [value for seed, value in means.items() if seed != ENSEMBLE]
+        joined = [value for seed, value in means.items() if seed == ENSEMBLE]
+        title = "Seven languages, mean"
+        lines.append((title, aim.test, aim.metric, aim.published, _goal(aim), *_figures(aim, seeds, joined)))
+    return lines
+
+
+def _sizes(recipe: Recipe, found: Sequence[Row]) -> tuple[str, ...]:
+    runs = [row for row in found if row["seed"] != ENSEMBLE]
+    validation = statistics.mean(row["figures"]["validation"] for row in runs)
+    return (
+        recipe.title,
+        f"`{recipe.settings}`",
+        f"{runs[0]['parameters']:,}",
+        _range([row["epochs"] for row in runs]),
+        _range([row["best_epoch"] for row in runs]),
+        f"{statistics.mean(row['seconds'] for row in runs) / 60:.1f}",
+        f"{validation:.3g}",
+        _range([one["reads"] for row in found for one in row["tests"].values()]),
+    )
+
+
+def _range(values: Sequence[int]) -> str:
+    return f"{min(values)}" if min(values) == max(values) else f"{min(values)} to {max(values)}"
+
+
+def _of(name: str, rows: results.Rows) -> list[Row]:
+    return [row for (recipe, _), row in rows.items() if recipe == name]
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rule = [":--", *["--:"] * (len(head) - 1)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))

@@ -66,6 +66,8 @@ recipes: $(READY)  ## Run the recipes on published data sets (RECIPE_DATA, minut
 	@$(BIN)/python recipes/ett_h1.py '$(RECIPE_DATA)/ett_h1/ETTh1.csv.gz'
 	@echo "==> recipes/learning, at most LEARNING_MINUTES=$(LEARNING_MINUTES); goes on where it was"
 	@$(BIN)/python -m recipes.learning --data '$(RECIPE_DATA)' --minutes '$(LEARNING_MINUTES)'
+	@echo "==> recipes/translating, the short ones; all of them: $(BIN)/python -m recipes.translating"
+	@$(BIN)/python -m recipes.translating dates scan --seeds 1 --data '$(RECIPE_DATA)'
 
 wheel: $(READY)  ## Build the wheel into dist/.
 	@echo "==> building the wheel into dist/"

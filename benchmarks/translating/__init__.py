@@ -1,0 +1,1 @@
+"""Translation beside the same model as it is written by hand in torch."""

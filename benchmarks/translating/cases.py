@@ -1,0 +1,109 @@
+"""What is trained and translated: models of the recipes, on their texts, or on made ones of like size where these are not here."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from everystep.seq2seq import Seq2Seq, Seq2SeqConfig
+from everystep.text import Pairs, ParallelText, encode_pairs, read_parallel
+from everystep.translate.choices import Choices
+from everystep.translate.defaults import filled
+from everystep.translate.fitted import Fitted, bounds_of
+from everystep.translate.fitting import config_of
+from everystep.translate.taught import TaughtBatches
+from everystep.translate.vocabularies import learn_vocabularies
+from recipes.translating.recipe import HERE, read_choices
+from recipes.translating.texts import multi30k, spelling
+
+
+class Case(NamedTuple):
+    """One model.
+
+    Attributes:
+        about: What it is, for the table.
+        settings: The recipe.
+        text: Name of a reader of texts here.
+        others: Settings that differ from the recipe's.
+    """
+
+    about: str
+    settings: str
+    text: str
+    others: Mapping[str, Any]
+
+
+CASES = {
+    "sentences": Case("8,000 pieces of words, tied, LSTM of 512, general attention", "multi30k.toml", "sentences", {}),
+    "spelling": Case("letters to phones, LSTM of 256, additive attention, input feeding", "g2p.toml", "spelling", {}),
+    "before": Case(
+        "letters to phones, GRU of 256, additive attention before the update",
+        "g2p.toml",
+        "spelling",
+        {"cell": "gru", "attend": "before", "input_feeding": False},
+    ),
+}
+
+
+class Ready(NamedTuple):
+    """A case, ready to run."""
+
+    config: Seq2SeqConfig
+    fitted: Fitted
+    pairs: Pairs  # to train on
+    batches: TaughtBatches
+    asked: list[np.ndarray]  # sources to translate, 64 of them
+    made: bool  # whether the text was made here
+
+    def fresh(self) -> Seq2Seq:
+        """The model, with the same first weights each time."""
+        torch.manual_seed(0)
+        return Seq2Seq.from_config(self.config)
+
+
+def prepare(case: Case, data: Path) -> Ready:
+    """Read or make the text, learn its symbols, deal batches, make the model."""
+    text, asked, made = _texts(case.text, data)
+    choices = read_choices(HERE / case.settings).chosen(**case.others)
+    if made and case.text == "sentences":
+        choices = choices.chosen(tokens="word")
+    vocabularies = learn_vocabularies(text, choices.text)
+    pairs = encode_pairs(text, *vocabularies, max_length=choices.text.max_length)
+    choices = filled(choices, pairs, "exact")
+    config = config_of(choices, *map(len, vocabularies))
+    fitted = Fitted(Seq2Seq.from_config(config), vocabularies, choices, *bounds_of(pairs))
+    sources = list(encode_pairs(asked, *vocabularies).source[:64])
+    return Ready(config, fitted, pairs, TaughtBatches(pairs, choices.training), sources, made)
+
+
+def _texts(name: str, data: Path) -> tuple[ParallelText, ParallelText, bool]:
+    folder = {"sentences": "multi30k", "spelling": "sigmorphon2020_g2p"}[name]
+    if (data / folder).exists():
+        texts = multi30k(data, "de", "en") if name == "sentences" else spelling(data, "fre")
+        return texts.train, texts.valid, False
+    return *(MADE[name](seed) for seed in range(2)), True
+
+
+def _sentences(seed: int) -> ParallelText:
+    """13 words a line of 7,996, as often as words of languages are."""
+    drawn = np.random.default_rng(seed)
+    lines = [
+        [f"w{n}" for n in np.minimum(drawn.zipf(1.3, max(4, drawn.poisson(13))), 7996)] for _ in range(29_000)
+    ]
+    lines += [[f"w{n + 1}" for n in range(7996)][k : k + 13] for k in range(0, 7996, 13)]
+    return read_parallel([" ".join(line) for line in lines], [" ".join(line[::-1]) for line in lines])
+
+
+def _spellings(seed: int) -> ParallelText:
+    """Words of 8 letters and a phone for each."""
+    drawn = np.random.default_rng(seed)
+    words = ["".join(drawn.choice(list("abcdefghijklmnopqrstuvwxyz"), max(2, drawn.poisson(8)))) for _ in range(3600)]
+    return read_parallel(words, [" ".join(f"{letter}:" for letter in word) for word in words])
+
+
+MADE = {"sentences": _sentences, "spelling": _spellings}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 import torch
 from torch import nn
@@ -87,6 +89,24 @@ def test_an_exported_layer_is_one_node(name):
     exported = torch.export.export(model, (x,))
     assert len(exported.graph_module.graph.nodes) < 20  # as many as the weights, not as the steps
     assert_same([exported.module()(x)], [model(x)], 1e-6)  # float32
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::torch.jit.TracerWarning")
+@every_layer
+def test_the_exporter_that_traces_writes_one_node(name, onnx_nodes):
+    assert onnx_nodes(getattr(es.nn, name)(2, 3).eval(), torch.randn(4, 3, 2)).count(name) == 1
+
+
+@pytest.fixture
+def onnx_nodes():
+    onnx = pytest.importorskip("onnx")
+
+    def nodes(model, x):
+        written = io.BytesIO()
+        torch.onnx.export(model, (x,), written, dynamo=False)
+        return [node.op_type for node in onnx.load_model_from_string(written.getvalue()).graph.node]
+
+    return nodes
 
 
 @pytest.mark.parametrize("name", CELLS)

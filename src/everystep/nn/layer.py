@@ -51,7 +51,6 @@ class Layer(nn.RNNBase):
         self,
         input: Tensor | PackedSequence,  # noqa: A002 (torch's name)
         hx: Any = None,
-        *,
         lengths: Tensor | Iterable[int] | None = None,
         resets: Tensor | None = None,
         record: Iterable[str] | str | None = None,

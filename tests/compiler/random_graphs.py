@@ -83,11 +83,11 @@ OF_TWO: dict[str, Callable[[Bounded, Bounded], tuple[Node, float]]] = {
     "atan2": lambda a, b: (ir.make("atan2", a.node, _squared_and_one(b.node)), math.pi),
 }
 PRODUCTS = ("affine",) * 4  # as often as in steps that people write, or nearly
-OVER_RUNS = ("repeat", "fold_sum", "fold_max", "lookup")
-OVER_FEATURES = ("slice", "cat", "spread", "sum", "max", "softmax", "normalized", *OVER_RUNS)
+OVER_RUNS = ("repeat", "fold_sum", "fold_max", "attention")
+OVER_FEATURES = ("slice", "cat", "spread", "sum", "max", "argmax", "lookup", "softmax", "normalized", *OVER_RUNS)
 CHOOSING = ("lt", "le", "eq", "and", "or", "not", "number", "where")
 EVERYTHING = (*OF_ONE, *OF_TWO, *OVER_FEATURES, *PRODUCTS, *CHOOSING)
-KINKED = {"abs", "relu", "sign", "floor", "maximum", "minimum", "max", "fold_max", *CHOOSING}
+KINKED = {"abs", "relu", "sign", "floor", "maximum", "minimum", "max", "argmax", "lookup", "fold_max", *CHOOSING}
 SMOOTH = tuple(op for op in EVERYTHING if op not in KINKED)  # nothing jumps when a sum is rounded otherwise
 
 
@@ -221,6 +221,20 @@ class _Maker:
         a = self.any()
         self.keep(ir.reduce("max", a.node), a.bound)
 
+    def grow_argmax(self) -> None:
+        index, choices = self.index()
+        self.keep(index, choices - 1.0)
+
+    def grow_lookup(self) -> None:
+        index, choices = self.index()
+        table = self.view(choices + self.draw(st.integers(0, 2)), self.draw(st.sampled_from(SIZES)))
+        self.keep(ir.lookup(index, table, self.where()), 1.0)
+
+    def index(self) -> tuple[Node, int]:
+        """Which feature is the largest, never one of two that rounding could exchange; of how many."""
+        a = self.any().node
+        return ir.reduce("argmax", ir.make("add", a, ir.vector(self.view(a.size))), self.where()), a.size
+
     def runs_of(self, size: int) -> int:
         return self.draw(st.sampled_from([run for run in range(1, size + 1) if size % run == 0]))
 
@@ -245,7 +259,7 @@ class _Maker:
             run = self.runs_of(a.node.size // times)
             self.keep(ir.fold(op, a.node, times, run), a.bound * (times if op == "sum" else 1))
 
-    def grow_lookup(self) -> None:
+    def grow_attention(self) -> None:
         """Weights that a value makes of the places of another one, and the sum of its places by these weights."""
         wide = [b for b in self.pool if any(b.node.size % n == 0 for n in range(2, b.node.size))]
         if not wide:

@@ -48,8 +48,8 @@ def test_one_backward_step_of_random_steps_gives_autograds_gradients(sample: Sam
     out = interpret(backward.graph, given_backward(forward, backward, leaves, roots, seeds), roots)
     found = {k: torch.zeros_like(v) for k, v in {**leaves, **roots}.items() if v.is_floating_point()}
     found.update({leaf: out[name_of(leaf)] for leaf in wanted})
-    for view, gradient, value in backward.deferred:
-        reduce_into(found[view.root], view, out[gradient], None if value is None else out[value])
+    for view, *ends in backward.deferred:
+        reduce_into(found[view.root], view, *(None if end is None else out[end] for end in ends))
     largest = max(1.0, *(gradient.abs().max().item() for gradient in want.values()))
     for name, gradient in want.items():  # simplified: other orders of sums, each a rounding of the largest
         torch.testing.assert_close(

@@ -37,7 +37,7 @@ def leaves_of(graph: Graph) -> list[Node]:
 
 
 def ends(gradients: Gradients) -> list[Node]:
-    reduced = [node for r in gradients.reductions for node in (r.gradient, r.value) if node is not None]
+    reduced = [node for r in gradients.reductions for node in r[1:] if node is not None]
     return [*gradients.of.values(), *reduced]
 
 
@@ -64,8 +64,8 @@ def by_rule(graph: Graph, leaves: dict[Leaf, Tensor], roots: dict[str, Tensor], 
     values = values_of(ends(gradients), given_leaves, roots)
     found = {k: torch.zeros_like(v) for k, v in {**leaves, **roots}.items() if v.is_floating_point()}
     found.update({leaf.attribute: values[node] for leaf, node in gradients.of.items()})
-    for view, gradient, value in gradients.reductions:
-        reduce_into(found[view.root], view, values[gradient], None if value is None else values[value])
+    for view, *ends_of_sum in gradients.reductions:
+        reduce_into(found[view.root], view, *(None if end is None else values[end] for end in ends_of_sum))
     return found
 
 
@@ -104,7 +104,7 @@ def test_gradients_of_an_lstm_are_autograds():
 
 def edge_points(op: str) -> list[Tensor]:
     """Values for each input of an operation: every combination of edges, a row for each."""
-    if op in {"sum", "max", "fold_sum", "fold_max"}:
+    if op in {*ir.REDUCED, *ir.FOLDS}:
         return [torch.tensor(list(itertools.product(EDGES, repeat=4 if "_" in op else 3)), dtype=torch.float64)]
     if op == "repeat":
         return [torch.tensor(list(itertools.product(EDGES, repeat=2)), dtype=torch.float64)]
@@ -128,7 +128,7 @@ def test_each_operation_has_autograds_gradient_at_every_edge(op):
 
 
 def node_of(op: str, inputs: list[Node]) -> Node:
-    if op in {"sum", "max"}:
+    if op in ir.REDUCED:
         return ir.reduce(op, inputs[0])
     if op == "repeat":
         return ir.repeat(inputs[0], 3, 1)

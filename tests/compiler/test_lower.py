@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from compiler.indices import INDICES
 from compiler.tracing import H, check_step, operations
 from everystep.compiler.trace import TABLE
 
@@ -347,7 +348,7 @@ def _prepared_in_place(p):
     return a
 
 
-ALL = {**ELEMENTWISE, **VIEWS, **FEATURES, **PRODUCTS, **PREPARED}
+ALL = {**ELEMENTWISE, **VIEWS, **FEATURES, **PRODUCTS, **PREPARED, **INDICES}
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -42,8 +42,9 @@ def backward_step(forward: Graph, wanted: Collection[Leaf], wanted_roots: Collec
         outputs.setdefault(f"state:{part}", ir.spread(ir.constant(0.0), size))
     for n, reduction in enumerate(gradients.reductions):
         outputs[f"deferred:{n}:gradient"] = reduction.gradient
-        if reduction.value is not None:
-            outputs[f"deferred:{n}:value"] = reduction.value
+        for name, factor in {"value": reduction.value, "row": reduction.row}.items():
+            if factor is not None:
+                outputs[f"deferred:{n}:{name}"] = factor
     keeper = _Keeper(forward)
     graph = simplify(keeper.freed(Graph(outputs)))
     graph, deferred = _deferred(graph, gradients.reductions)
@@ -104,10 +105,10 @@ class _Keeper:
         return Graph({name: self._new[node] for name, node in graph.outputs.items()})
 
     def _follows(self, node: Node) -> bool:
-        """Whether a value follows from what is at hand by elementwise operations alone."""
+        """Whether a value follows from what is at hand by elementwise operations and lookups alone."""
         if self._is_given(node):
             return True
-        if node.op in ir.ELEMENTWISE or node.op in {"slice", "spread", "repeat"}:
+        if node.op in ir.ELEMENTWISE or node.op in {"slice", "spread", "repeat", "lookup"}:
             return node.truth or all(i in self._at_hand for i in node.inputs)
         return False
 
@@ -172,13 +173,17 @@ def _deferred(graph: Graph, reductions: list[Reduction]) -> tuple[Graph, list[De
         column = 0
         for g in _pieces(graph.outputs[f"deferred:{n}:gradient"]):
             gradient = _add(outputs, g)
-            if reduction.value is None:
-                deferred.append(Deferred(reduction.view.part(0, column, g.size), gradient, None))
+            part = reduction.view.part(len(reduction.view.shape) - 1, column, g.size)
+            if reduction.row is not None:
+                row = _add(outputs, graph.outputs[f"deferred:{n}:row"])
+                deferred.append(Deferred(part, gradient, row=row))
+            elif reduction.value is None:
+                deferred.append(Deferred(part, gradient))
             else:
-                row, part = 0, reduction.view.part(1, column, g.size)
+                low = 0
                 for v in _pieces(graph.outputs[f"deferred:{n}:value"]):
-                    deferred.append(Deferred(part.part(0, row, v.size), gradient, _add(outputs, v)))
-                    row += v.size
+                    deferred.append(Deferred(part.part(0, low, v.size), gradient, _add(outputs, v)))
+                    low += v.size
             column += g.size
     return Graph(outputs), deferred
 

@@ -118,8 +118,18 @@ def _of_runs(node: Node) -> Iterator[str]:
 def _of_total(node: Node) -> Iterator[str]:
     yield from _of_feature(node, inputs=1)
     yield from _expected("its size and truth", (node.size, node.truth), (1, False))
-    if node.op == "max" and not node.inputs[0].size:
+    if node.op != "sum" and not node.inputs[0].size:
         yield "nothing has no largest"
+
+
+def _of_lookup(node: Node) -> Iterator[str]:
+    yield from _expected("number of inputs", len(node.inputs), 1)
+    yield from _expected("truths of inputs and result", _truths(node), (False, False))
+    yield from _expected("size of its index", node.inputs[0].size, 1)
+    if not isinstance(node.attribute, View) or len(node.attribute.shape) != 2 or not node.attribute.shape[0]:
+        yield f"attribute is {node.attribute!r}; expected a View of rows"
+        return
+    yield from _of_view(node.attribute, (node.attribute.shape[0], node.size))
 
 
 def _of_feature(node: Node, inputs: int) -> Iterator[str]:
@@ -160,8 +170,10 @@ _BY_OP: dict[str, Callable[[Node], Iterator[str]]] = {
     "spread": _of_spread,
     "sum": _of_total,
     "max": _of_total,
+    "argmax": _of_total,
     "repeat": _of_runs,
     "fold_sum": _of_runs,
     "fold_max": _of_runs,
     "affine": _of_affine,
+    "lookup": _of_lookup,
 }

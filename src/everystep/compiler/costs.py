@@ -54,23 +54,20 @@ def is_kept(place: Place) -> bool:
 
 
 def _of_sweep(sweep: Sweep, itemsize: int) -> Cost:
-    products = sum(view.shape[0] * view.shape[1] for node in sweep.nodes for view in _weights(node))
+    affine = [node for node in sweep.nodes if node.op == "affine"]
+    products = sum(view.shape[0] * view.shape[1] for node in affine for view in node.attribute)
     elementwise = sum(node.size for node in sweep.nodes if node.op in ir.ELEMENTWISE)
     elementwise += sum(one.node.inputs[0].size for one in (*sweep.gathers, *sweep.folds))
     read = sum(node.size * (1 if node.truth else itemsize) for node in sweep.loads)
     read += sum(node.inputs[0].size * itemsize for node in sweep.repeats)
+    read += sum(node.size * itemsize for node in sweep.nodes if node.op == "lookup")
     added = [store.node.size for store in sweep.stores if store.spot.place.space == "total"]
     written = sum(one.node.size for one in (*sweep.stores, *sweep.folds)) * itemsize
     return Cost(products, elementwise, read + sum(added) * itemsize, written)
 
 
-def _weights(node: ir.Node) -> tuple[ir.View, ...]:
-    return node.attribute if node.op == "affine" else ()
-
-
 def _of_reduction(one: Reduction, itemsize: int) -> Cost:
     gradient = one.view.shape[-1]
     if one.value is None:
-        return Cost(0, gradient, gradient * itemsize, 0)
-    value = one.view.shape[0]
-    return Cost(value * gradient, 0, (value + gradient) * itemsize, 0)
+        return Cost(0, gradient, (gradient + (one.row is not None)) * itemsize, 0)
+    return Cost(one.work, 0, (one.view.shape[0] + gradient) * itemsize, 0)

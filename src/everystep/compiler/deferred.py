@@ -15,11 +15,15 @@ from everystep.compiler.plan import Reduction, Spot
 
 
 class Deferred(NamedTuple):
-    """Outputs of a graph whose product, summed over rows and steps, is a gradient of parameters."""
+    """Outputs of a graph whose product, summed over rows and steps, is a gradient of parameters.
+
+    Without a value that is the gradient itself; with a row it belongs to the one row of a table that this names.
+    """
 
     view: View
     gradient: str
-    value: str | None
+    value: str | None = None
+    row: str | None = None
 
 
 def chains(deferred: Iterable[Deferred]) -> list[list[str]]:
@@ -29,10 +33,11 @@ def chains(deferred: Iterable[Deferred]) -> list[list[str]]:
     """
     following: dict[str, str] = {}
     preceded: set[str] = set()
-    in_order = sorted(deferred, key=lambda one: (one.view.root, one.value or "", one.view.offset))
+    in_order = sorted(deferred, key=lambda one: (one.view.root, one.value or one.row or "", one.view.offset))
     for one, other in pairwise(in_order):
         free = one.gradient not in following and other.gradient not in preceded and one.gradient != other.gradient
-        together = one.value == other.value and one.view.is_followed_by(other.view, len(one.view.shape) - 1)
+        along = len(one.view.shape) - 1
+        together = one[2:] == other[2:] and one.view.is_followed_by(other.view, along)
         if free and together:
             if _end(following, other.gradient) == one.gradient:
                 continue  # it would bite its own tail
@@ -56,13 +61,13 @@ def _end(following: dict[str, str], name: str) -> str:
 def join(reductions: Iterable[Reduction]) -> list[Reduction]:
     """Make one reduction of those whose weights and gradients are neighbours."""
     joined: list[Reduction] = []
-    ordered = sorted(reductions, key=lambda one: (one.view.root, str(one.value), one.view.offset))
+    ordered = sorted(reductions, key=lambda one: (one.view.root, str(one.value or one.row), one.view.offset))
     for one in ordered:
         last = joined[-1] if joined else None
         if last is not None and _adjacent(last, one):
             axis = len(one.view.shape) - 1
             view = last.view.part(axis, 0, last.view.shape[axis] + one.view.shape[axis])
-            joined[-1] = Reduction(view, last.gradient, last.value)
+            joined[-1] = replace(last, view=view)
         else:
             joined.append(one)
     return joined
@@ -94,4 +99,5 @@ def _end_of(view: View) -> int:
 def _adjacent(one: Reduction, other: Reduction) -> bool:
     axis = len(one.view.shape) - 1
     after = Spot(one.gradient.place, one.gradient.offset + one.view.shape[axis])
-    return one.value == other.value and other.gradient == after and one.view.is_followed_by(other.view, axis)
+    alike = (one.value, one.row) == (other.value, other.row)
+    return alike and other.gradient == after and one.view.is_followed_by(other.view, axis)

@@ -69,6 +69,8 @@ class Formulas:
             return str(bool(node.attribute)).lower() if node.truth else f"{node.attribute:.6g}"
         if node.op == "vector":
             return look(node.attribute, self.shapes)
+        if node.op == "lookup":
+            return f"{look(node.attribute, self.shapes)}[{self.use(node.inputs[0])}]"
         if node.op == "slice":
             low = node.attribute
             return f"{self._used(node.inputs[0], _ATOM)}[{low}:{low + node.size}]"

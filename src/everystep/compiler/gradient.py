@@ -19,6 +19,7 @@ from everystep.compiler.ir import (
     sorted_nodes,
     spread,
     start_of,
+    views,
 )
 from everystep.compiler.ops import OPS
 from everystep.compiler.terms import Site
@@ -27,12 +28,14 @@ from everystep.compiler.terms import Site
 class Reduction(NamedTuple):
     """What the elements of a parameter under ``view`` get, summed over all rows and steps.
 
-    The outer product of ``value`` and ``gradient`` for a view of (in, out); ``gradient`` alone for one of (size,).
+    The outer product of ``value`` and ``gradient`` for a view of (in, out); ``gradient`` alone for one of (size,), and
+    for the row of a table that ``row`` names.
     """
 
     view: View
     gradient: Node
     value: Node | None = None
+    row: Node | None = None
 
 
 class Gradients(NamedTuple):
@@ -78,12 +81,13 @@ def _leading_to(wanted: set[Node], wanted_roots: Container[str], nodes: list[Nod
 
 def _takes(node: Node, wanted_roots: Container[str]) -> bool:
     """Whether a node looks at a wanted parameter."""
-    views = {"vector": (node.attribute,), "affine": node.attribute}.get(node.op, ())
-    return any(view.root in wanted_roots for view in views)
+    return any(view.root in wanted_roots for view in views(node))
 
 
 def _differentiable(node: Node, found: set[Node]) -> Iterable[bool]:
     """For each input, whether it is among those found and gets a gradient."""
+    if node.op == "lookup":  # an index gets none
+        return ()
     if node.op not in OPS:
         return (i in found for i in node.inputs)
     return (i in found and rule is not None for i, rule in zip(node.inputs, OPS[node.op].rules, strict=True))
@@ -125,7 +129,9 @@ class _Backward:
         elif node.op == "affine":
             self._through_affine(node, self.whole(node))
         elif node.op == "vector":
-            self._reduce(node.attribute, self.whole(node))
+            self._reduce(Reduction(node.attribute, self.whole(node)))
+        elif node.op == "lookup":
+            self._reduce(Reduction(node.attribute, self.whole(node), row=node.inputs[0]))
         elif node.op in OPS:
             self._by_rule(node, self.whole(node))
 
@@ -142,7 +148,7 @@ class _Backward:
         for value, view in products(node):
             if value in self.needed:
                 self.give(value, affine([gradient], [view.transposed], where=node.where))
-            self._reduce(view, gradient, value)
+            self._reduce(Reduction(view, gradient, value))
         start = start_of(node)
         if start is not None:
             self.give(start, gradient)
@@ -154,9 +160,9 @@ class _Backward:
                 share = rule(site).node
                 self.give(value, share if share.size == value.size else reduce("sum", share, node.where))
 
-    def _reduce(self, view: View, gradient: Node, value: Node | None = None) -> None:
-        if view.root in self.wanted_roots:
-            self.reductions.append(Reduction(view, gradient, value))
+    def _reduce(self, one: Reduction) -> None:
+        if one.view.root in self.wanted_roots:
+            self.reductions.append(one)
 
 
 def _assembled(node: Node, ranges: Mapping[tuple[int, int], Node]) -> Node:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
-from everystep.compiler.ir import FOLDS, LEAVES, Graph, Leaf, Node, View, products, sorted_nodes, start_of
+from everystep.compiler.ir import FOLDS, LEAVES, Graph, Leaf, Node, View, products, sorted_nodes, start_of, views
 from everystep.compiler.ops import OPS
 
 Looks = dict[View, Tensor]
@@ -41,7 +41,7 @@ def values_of(
     rows = next((len(t) for t in leaves.values()), 1)
     values: dict[Node, Tensor] = {}
     nodes, looks = sorted_nodes(ends), {} if looks is None else looks
-    for view in (view for node in nodes for view in _views(node)):
+    for view in (view for node in nodes for view in views(node)):
         if view not in looks:
             looks[view] = seen(view, roots[view.root])
     for node in nodes:
@@ -55,7 +55,9 @@ def seen(view: View, root: Tensor) -> Tensor:
     return root.as_strided(view.shape, view.strides, root.storage_offset() + view.offset)
 
 
-def reduce_into(total: Tensor, view: View, gradient: Tensor, value: Tensor | None) -> None:
+def reduce_into(
+    total: Tensor, view: View, gradient: Tensor, value: Tensor | None = None, row: Tensor | None = None
+) -> None:
     """Add a parameter's gradient to ``total``, a contiguous tensor with the parameter's own elements, over all rows.
 
     Args:
@@ -63,9 +65,13 @@ def reduce_into(total: Tensor, view: View, gradient: Tensor, value: Tensor | Non
         view: The elements that were used.
         gradient: (rows, out)
         value: (rows, in) for a view of (in, out); None for a vector.
+        row: (rows, 1), which row of the view each row of the gradient belongs to.
     """
-    share = gradient.sum(0) if value is None else value.T @ gradient
     places = seen(view, torch.arange(total.numel(), device=total.device))
+    if row is not None:
+        places, share = places[row.squeeze(1).long()], gradient
+    else:
+        share = gradient.sum(0) if value is None else value.T @ gradient
     total.view(-1).index_add_(0, places.flatten(), share.flatten())
 
 
@@ -74,10 +80,6 @@ def _common_dtype(dtypes: Iterable[torch.dtype]) -> torch.dtype:
     for dtype in dtypes:
         common = dtype if common is None else torch.promote_types(common, dtype)
     return common or torch.get_default_dtype()
-
-
-def _views(node: Node) -> tuple[View, ...]:
-    return node.attribute if node.op == "affine" else (node.attribute,) if node.op == "vector" else ()
 
 
 def _given(node: Node, leaves: Mapping[Leaf, Tensor], looks: Looks) -> Tensor:
@@ -95,6 +97,8 @@ def _computed(node: Node, values: Mapping[Node, Tensor], looks: Looks) -> Tensor
         return torch.cat([values[i] for i in node.inputs], 1)
     if node.op == "affine":
         return _sum_of_products(node, values, looks)
+    if node.op == "lookup":
+        return looks[node.attribute].index_select(0, values[node.inputs[0]].squeeze(1).long())
     shape = (node,) if node.op in {"repeat", *FOLDS} else ()
     return OPS[node.op].run(*(values[i] for i in node.inputs), *shape)
 

@@ -61,9 +61,9 @@ class View(NamedTuple):
 class Node:
     """One value of one row. Nodes are compared by identity; make them with :func:`make` and the functions below.
 
-    ``attribute`` is what the operation needs besides its inputs: a :class:`Leaf`, a :class:`View` (vector), a number
-    (constant), the first feature (slice), the features of a run (repeat and folds), one :class:`View` per multiplied
-    input (affine).
+    ``attribute`` is what the operation needs besides its inputs: a :class:`Leaf`, a :class:`View` (vector, lookup), a
+    number (constant), the first feature (slice), the features of a run (repeat and folds), one :class:`View` per
+    multiplied input (affine).
     """
 
     op: str
@@ -99,8 +99,10 @@ TRUTHS = {"lt", "le", "eq", "and", "or", "not"}  # numbers (lt, le, eq) or truth
 ELEMENTWISE = NUMBERS | TRUTHS | {"where", "number"}  # number: a truth as 0 or 1; where(truth, a, b)
 LEAVES = {"leaf", "vector", "constant"}
 FOLDS = {"fold_sum", "fold_max"}  # runs of features, several after one another, to one run
-FEATURES = {"slice", "cat", "spread", "repeat", "sum", "max"} | FOLDS  # spread: one repeated; sum and max: n to one
-OPS = ELEMENTWISE | LEAVES | FEATURES | {"affine"}  # affine: sum of inputs times weights, and a last input as it is
+REDUCED = {"sum", "max", "argmax"}  # n to one; argmax: which is the largest, counted from 0 in the type of all numbers
+FEATURES = {"slice", "cat", "spread", "repeat"} | REDUCED | FOLDS  # spread: one repeated
+PARAMETERS = {"affine", "lookup"}  # affine: sum of inputs times weights, and a last input as it is; lookup: one row
+OPS = ELEMENTWISE | LEAVES | FEATURES | PARAMETERS
 
 
 def leaf(kind: str, name: str, size: int, *, truth: bool = False) -> Node:
@@ -151,7 +153,7 @@ def spread(value: Node, size: int, where: str = "") -> Node:
 
 
 def reduce(op: str, value: Node, where: str = "") -> Node:
-    """The ``sum`` or the ``max`` of all features, one feature."""
+    """The ``sum``, the ``max`` or the ``argmax`` of all features, one feature."""
     return Node(op, (value,), 1, where=where)
 
 
@@ -186,6 +188,16 @@ def affine(values: Iterable[Node], weights: Iterable[View], start: Node | None =
     return Node(
         "affine", values if start is None else (*values, spread(start, size)), size, attribute=weights, where=where
     )
+
+
+def lookup(index: Node, table: View, where: str = "") -> Node:
+    """The row of a parameter that an index names: a whole number, one feature, less than the rows that there are."""
+    return Node("lookup", (index,), table.shape[1], attribute=table, where=where)
+
+
+def views(node: Node) -> tuple[View, ...]:
+    """Every look at parameters that a node takes."""
+    return {"vector": (node.attribute,), "lookup": (node.attribute,), "affine": node.attribute}.get(node.op, ())
 
 
 def products(node: Node) -> list[tuple[Node, View]]:

@@ -21,6 +21,7 @@ from everystep.compiler.axes import (
     order_of,
     ordered,
 )
+from everystep.compiler.indices import choices
 from everystep.compiler.ir import Node, View
 from everystep.compiler.trace_prepare import Preparation
 from everystep.compiler.trace_record import Call, storage_of, written_arguments
@@ -140,7 +141,7 @@ class Lowering:
             raise mixes_rows(self.where, self.name)
         if isinstance(value.store, Fixed):
             return value if self.grad else self._stopped(self.lifted(value))
-        if out.dtype not in {self.dtype, torch.bool}:
+        if out.dtype not in {self.dtype, torch.bool} and not (out.dtype == torch.int64 and choices(value.store.node)):
             kind = str(out.dtype).removeprefix("torch.")
             wanted = str(self.dtype).removeprefix("torch.")
             raise self.refusal(f"{self.name} gives {kind}", f"the step is compiled in {wanted}: stay in it")

@@ -1,8 +1,8 @@
 """What each operation computes and how it is differentiated: one row per operation.
 
-Operations that look at something besides their inputs (leaves, vectors, slices, products) or at several ranges of
-features (cat) have no row: :mod:`~everystep.compiler.interpret` runs and :mod:`~everystep.compiler.gradient`
-differentiates them by name.
+Operations that look at something besides their inputs (leaves, vectors, slices, products, lookups) or at several
+ranges of features (cat) have no row: :mod:`~everystep.compiler.interpret` runs and
+:mod:`~everystep.compiler.gradient` differentiates them by name.
 """
 
 from __future__ import annotations
@@ -129,6 +129,7 @@ OPS: dict[str, Op] = {
     "spread": Op(_itself, (lambda v: v.g,)),
     "sum": Op(lambda a: a.sum(1, keepdim=True), (lambda v: v.g.spread(v.a.node.size),)),
     "max": Op(lambda a: a.amax(1, keepdim=True), (_largest,)),
+    "argmax": Op(lambda a: a.argmax(1, keepdim=True), (None,)),
     # over runs of features
     "repeat": Op(_repeated, (lambda v: v.g.folded(times_of(v.node), v.node.attribute),)),
     "fold_sum": Op(

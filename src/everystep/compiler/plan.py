@@ -86,8 +86,19 @@ class Reduction:
 
     view: View
     gradient: Spot
-    value: Spot | None  # None: the gradient alone is summed
+    value: Spot | None = None  # None: the gradient alone is summed
+    row: Spot | None = None  # which row of a table the gradient belongs to; None: it belongs to all of the view
     copy: int = 0  # of the parameter's gradient: what two products add to one element, they add to two copies
+
+    @property
+    def spots(self) -> list[Spot]:
+        """What is read: a value or which row, then the gradient."""
+        return [spot for spot in (self.value, self.row, self.gradient) if spot is not None]
+
+    @property
+    def work(self) -> int:
+        """Multiplications and additions for one step of one row."""
+        return self.view.shape[-1] * (1 if self.value is None else self.view.shape[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +119,6 @@ class Plan:
 
     def places(self) -> list[Place]:
         """Every place that is read or written, once each."""
-        spots = [spot for one in self.reductions for spot in (one.gradient, one.value) if spot is not None]
+        spots = [spot for one in self.reductions for spot in one.spots]
         places = [place for sweep in self.sweeps for place in sweep.places()]
         return list(dict.fromkeys([*places, *(spot.place for spot in spots)]))

@@ -25,7 +25,7 @@ def check_plan(plan: Plan) -> None:
             stored |= {store.spot.place for store in (*sweep.stores, *sweep.folds)} | {
                 gather.place for gather in sweep.gathers
             }
-    spots = [spot for one in plan.reductions for spot in (one.gradient, one.value) if spot is not None]
+    spots = [spot for one in plan.reductions for spot in one.spots]
     for place, _ in spots:
         if place.space not in FLAT or (place.space in SCRATCH and place not in stored):
             raise BrokenGraphError(f"a weight gradient reads {place}; expected one of {sorted(FLAT)} that was stored")

@@ -168,6 +168,8 @@ class PlanPrinter:
         ]
         gradient = told[0] if len(told) == 1 else f"[{', '.join(told)}]"
         target = f"d{look(one.view, self.names.shapes)}"
+        if one.row is not None:
+            return f"{target}[{self._read(one.row)}] += {gradient}"
         return (
             f"{target} += sum of {gradient}"
             if one.value is None

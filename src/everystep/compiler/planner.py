@@ -158,9 +158,9 @@ class _Planner:
         return Place(space, f"{self.scratches}", node.size)
 
     def _reduction(self, one: Deferred) -> Reduction:
-        outputs = self.graph.outputs
-        value = None if one.value is None else self._found(outputs[one.value])
-        return Reduction(one.view, self._found(outputs[one.gradient]), value)
+        gradient, value, row = (None if name is None else self._found(self.graph.outputs[name]) for name in one[1:])
+        assert gradient is not None
+        return Reduction(one.view, gradient, value, row)
 
 
 def _inputs(nodes: set[Node]) -> set[Node]:

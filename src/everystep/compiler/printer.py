@@ -62,6 +62,8 @@ def _arguments(node: Node, names: Mapping[Node, str]) -> str:
         terms = [] if start is None else [names[start]]
         return " + ".join([*terms, *(f"{names[value]} @ {weight}" for value, weight in products(node))])
     inputs = ", ".join(names[i] for i in node.inputs)
+    if node.op == "lookup":
+        return f"{inputs}, {node.attribute}"
     if node.op in {"repeat", *FOLDS}:
         return f"{inputs}, {times_of(node)}x{node.attribute}"
     return f"{inputs}, {node.attribute}:{node.attribute + node.size}" if node.op == "slice" else inputs

@@ -99,8 +99,8 @@ def _folded(node: Node) -> Node:
         node = _without_spreads(node)
     if node.op in {"add", "sub", "mul", "div"}:
         return _neutral(node)
-    if node.op in {"sum", "max"} and node.inputs[0].size == 1:
-        return node.inputs[0]
+    if node.op in ir.REDUCED and node.inputs[0].size == 1:
+        return ir.constant(0.0) if node.op == "argmax" else node.inputs[0]
     if node.op == "repeat" and node.inputs[0].op == "spread":
         return ir.spread(node.inputs[0].inputs[0], node.size, node.where)
     if node.op == "neg" and node.inputs[0].op == "neg":

@@ -3,7 +3,7 @@
 ``gates.chunk(4)`` takes slices of one wide product. Afterwards there are four products with a part of the weights each,
 and no slice or cat is left but slices of leaves, which are addresses, and cats at the outputs, which are places to
 store to. What is made of runs of features, repeated or folded, is never cut: it is stored, and slices of it are
-addresses too; what it is made of is stored as one.
+addresses too; what it is made of is stored as one, and so is what the largest feature is sought in.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Splitter:
         return ir.cat(self.pieces[node])
 
     def _pieces_of(self, node: Node) -> list[Node]:
-        if node.op in {"repeat", *ir.FOLDS}:
+        if node.op in {"repeat", "argmax", *ir.FOLDS}:
             return [ir.with_inputs(node, (self.whole(node.inputs[0]),))]
         if _addressable(node):
             return [node]
@@ -66,6 +66,8 @@ class Splitter:
             return ir.spread(self._part(node.inputs[0], 0, 1), size, node.where)
         if node.op == "affine":
             return self._affine(node, low, size)
+        if node.op == "lookup":
+            return ir.lookup(self.whole(node.inputs[0]), node.attribute.part(1, low, size), node.where)
         inputs = (i if i.size == 1 and i.op in ir.LEAVES else self._part(i, low, size) for i in node.inputs)
         return ir.make(node.op, *inputs, where=node.where)
 

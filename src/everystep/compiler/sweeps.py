@@ -13,7 +13,6 @@ from everystep.compiler.plan import Fold, Place, Spot, Store, Sum, Sweep
 CHEAP = {
     "neg", "abs", "sign", "relu", "floor", "add", "sub", "mul", "maximum", "minimum", "stop", "where", "number", "not",
 }  # fmt: skip
-REDUCED = {"sum", "max"}
 WHOLE = {"cat", *ir.FOLDS}  # in memory as a whole before anything reads them
 
 
@@ -77,8 +76,8 @@ class Sweeps:
 
     def _goal(self, store: Store) -> None:
         node = store.node
-        level = self._level(node) + (node.op in REDUCED | WHOLE)
-        if node.op in REDUCED:
+        level = self._level(node) + (node.op in ir.REDUCED | WHOLE)
+        if node.op in ir.REDUCED:
             self._draft(Key(level, False, 1), store)
         else:
             self._draft(Key(level, node.size > 1, node.size, node in self._repeats), store)
@@ -110,8 +109,8 @@ class Sweeps:
         if self._found(value):
             return 0
         if node.op in {"repeat", "slice"}:  # of memory
-            return 1 + (value.op in REDUCED)
-        if value.op in REDUCED | WHOLE:
+            return 1 + (value.op in ir.REDUCED)
+        if value.op in ir.REDUCED | WHOLE:
             return 1
         if node.op in ir.FOLDS or node in self._repeats:  # products have sweeps of their own
             return int(value not in self._repeats)
@@ -125,7 +124,7 @@ class Sweeps:
         if start is not None:  # a sum begins with what is known before any product of its sweep
             apart = start in self._multiplied or start in self._repeats
             levels.append(self._levels[start] + (1 if apart else self._later(node, start)))
-        levels += [self._levels[v] + 1 + (v.op in REDUCED) for v, _ in ir.products(node) if not self._found(v)]
+        levels += [self._levels[v] + 1 + (v.op in ir.REDUCED) for v, _ in ir.products(node) if not self._found(v)]
         return max(levels)
 
     def _found(self, node: Node) -> bool:
@@ -155,9 +154,9 @@ class Sweeps:
             self._take_repeated(draft, node)
         elif node.op == "slice" or node.op in WHOLE:
             draft.loads[node] = self._stored(node)
-        elif node.op in REDUCED and not key.wide:
+        elif node.op in ir.REDUCED and not key.wide:
             draft.sums[node] = self._gathered(node)
-        elif node.op in REDUCED or self._belongs_elsewhere(node, key):
+        elif node.op in ir.REDUCED or self._belongs_elsewhere(node, key):
             draft.loads[node] = self._stored(node)
         else:
             return False

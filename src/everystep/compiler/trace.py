@@ -14,6 +14,7 @@ from everystep.compiler import (
     lower_attention,
     lower_elementwise,
     lower_features,
+    lower_indices,
     lower_made,
     lower_products,
     lower_views,
@@ -34,7 +35,7 @@ StepCall = Callable[
 ]
 
 TABLE = {**lower_elementwise.ROWS, **lower_views.ROWS, **lower_made.ROWS, **lower_features.ROWS, **lower_products.ROWS}
-TABLE |= lower_attention.ROWS
+TABLE |= lower_attention.ROWS | lower_indices.ROWS
 
 FEATURES = 65536  # a value of more is refused: a row must fit into the cache of a core
 NODES = 20000
@@ -74,6 +75,7 @@ class Traced:
     Attributes:
         graph: What one row goes through.
         shapes: The shape of each output without the batch axis.
+        indices: The outputs that are indices, int64.
         roots: What the graph, or what is prepared for it, reads.
         prepare: ``prepare({root: tensor}, dtype)`` gives ``{name: tensor}`` for every name that a View of the graph
             has; done by torch, under autograd where that is on. The dtype is that of the step unless given.
@@ -81,6 +83,7 @@ class Traced:
 
     graph: Graph
     shapes: Mapping[str, Shape]
+    indices: frozenset[str]
     roots: Mapping[str, Root]
     prepare: Prepare
 
@@ -197,7 +200,8 @@ def _finished(
     seen = {
         name: Root(tuple(v.shape), v.stride(), v.dtype, v.requires_grad) for name, v in roots.items() if name in names
     }
-    return Traced(graph, shapes, seen, prepare)
+    indices = frozenset(name for name, value in result.items() if value.dtype == torch.int64)
+    return Traced(graph, shapes, indices, seen, prepare)
 
 
 def _output(low: Lowering, name: str, tensor: Tensor) -> ir.Node:
@@ -212,6 +216,7 @@ def _output(low: Lowering, name: str, tensor: Tensor) -> ir.Node:
     node = gather((value.store.node,), look, "")
     if node.size > FEATURES:
         raise TraceError(f"{name} has {node.size} features a row; at most {FEATURES} are compiled.")
-    if node.truth and not name.startswith("tap:"):
-        raise TraceError(f"{name} is bool; a step gives numbers.")
+    if (node.truth or tensor.dtype == torch.int64) and not name.startswith("tap:"):
+        kind = str(tensor.dtype).removeprefix("torch.")
+        raise TraceError(f"{name} is {kind}; a step gives floating numbers.")
     return node

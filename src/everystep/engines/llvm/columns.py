@@ -10,6 +10,7 @@ from llvmlite import ir as llvm
 from everystep.compiler.ir import Node, View
 from everystep.compiler.plan import Place, Spot
 from everystep.engines.llvm.ahead import AHEAD, ask
+from everystep.engines.llvm.largest import Largest, first_largest, larger_of, never
 from everystep.engines.llvm.layout import Layout, Root
 from everystep.engines.llvm.products import least
 from everystep.engines.llvm.vectors import Value, Vectors
@@ -89,15 +90,25 @@ class Columns:
 
     def parameter(self, view: View, at: At) -> Value:
         """Some values of a parameter, one per lane."""
-        root, (stride,), (size,) = self.address(Root(view.root)), view.strides, view.shape
+        return self._along(self.v.at(self.address(Root(view.root)), view.offset), view.strides[0], view.shape[0], at)
+
+    def row(self, table: View, index: Value, at: At) -> Value:
+        """Some values of one row of a parameter, one per lane; the index is in every lane, and there is such a row."""
+        first = self.v.builder.extract_element(index, llvm.Constant(self.v.i32, 0))
+        offset = self.v.builder.mul(self.v.whole(first), self.v.integer(table.strides[0]))
+        start = self.v.at(self.address(Root(table.root)), offset, table.offset)
+        return self._along(start, table.strides[1], table.shape[1], at)
+
+    def _along(self, start: Value, stride: int, size: int, at: At) -> Value:
+        """Numbers a stride apart, one per lane."""
         if size == 1 or stride == 0:
-            return self.v.broadcast(self.v.at(root, view.offset))
+            return self.v.broadcast(start)
         if stride == 1:
-            return self.v.load(self.v.at(root, at.column, view.offset), at.mask)
+            return self.v.load(self.v.at(start, at.column), at.mask)
         lanes = llvm.Constant(self.v.type, llvm.Undefined)
         for lane in range(self.v.width):
             n = least(self.v, self.v.builder.add(at.column, self.v.integer(lane)), size - 1)
-            one = self.v.at(root, self.v.builder.mul(n, self.v.integer(stride)), view.offset)
+            one = self.v.at(start, self.v.builder.mul(n, self.v.integer(stride)))
             number = self.v.builder.load(one, typ=self.v.scalar, align=self.v.itemsize)
             lanes = self.v.builder.insert_element(lanes, number, llvm.Constant(llvm.IntType(32), lane))
         return lanes
@@ -105,10 +116,13 @@ class Columns:
     # sums over features
 
     def _partial(self, place: Place, at: At) -> Value:
-        return self.v.at(self.address(place), self.v.builder.mul(at.row, self.v.integer(self.v.width)))
+        return self.v.at(self.address(place), self.v.builder.mul(at.row, self.v.integer(self.layout.row_size(place))))
 
     def gather(self, node: Node, value: Value, place: Place, at: At) -> None:
         """Take one more vector of columns into a sum, lane by lane."""
+        if node.op == "argmax":
+            self._gather_largest(value, place, at)
+            return
         empty = self.v.number(0.0 if node.op == "sum" else float("-inf"))
         value = value if at.mask is None else self.v.select(at.mask, value, empty)
         address, build = self._partial(place, at), self.v.builder
@@ -119,5 +133,21 @@ class Columns:
 
     def total(self, node: Node, place: Place, at: At) -> Value:
         """Finish a sum over features."""
+        if node.op == "argmax":
+            return self.v.splat(first_largest(self.v, self._largest(place, at)))
         gathered = self.v.load(self._partial(place, at))
         return self.v.splat(self.v.sum_lanes(gathered) if node.op == "sum" else self.v.max_lanes(gathered))
+
+    def _largest(self, place: Place, at: At) -> Largest:
+        address = self._partial(place, at)
+        return Largest(self.v.load(address), self.v.load(self.v.at(address, self.v.width)))
+
+    def _gather_largest(self, value: Value, place: Place, at: At) -> None:
+        """Take one more vector of columns into the largest ones, lane by lane."""
+        build, before, numbers = self.v.builder, self._largest(place, at), self.v.counted(at.column)
+        value = value if at.mask is None else self.v.select(at.mask, value, never(self.v))
+        first = self.v.splat(build.icmp_signed("==", at.column, self.v.integer(0)))
+        after = larger_of(self.v, before, Largest(value, numbers), first)
+        address = self._partial(place, at)
+        self.v.store(after.value, address)
+        self.v.store(after.column, self.v.at(address, self.v.width))

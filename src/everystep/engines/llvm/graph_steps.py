@@ -100,7 +100,7 @@ def traced(cell: Cell[Any], given: Given, record: tuple[str, ...] | str) -> Step
 
 def _recorded(lowered: Lowered, name: str, results: Results) -> Output:
     place = f"record:{name}"
-    dtype = results.record.get(name, torch.bool if lowered.truth(place) else lowered.dtype)
+    dtype = results.record.get(name, lowered.kind(place))
     return Output(name, lowered.shape(place), dtype)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from everystep.compiler.ir import View
+from everystep.compiler.ir import views
 from everystep.compiler.plan import Place, Plan, Sweep
 from everystep.engines.llvm.ahead import AHEAD
 from everystep.engines.llvm.packing import tile_count
@@ -87,8 +87,8 @@ class Layout:
         return self.arranged[sweep].work + (len(sweep.nodes) * sweep.size if sweep.in_runs else 0)
 
     def row_size(self, place: Place) -> int:
-        """Elements from one row of a place to the next; sums in progress have a vector."""
-        return place.size or self.width
+        """Elements from one row of a place to the next; what is gathered over features has two vectors."""
+        return place.size or 2 * self.width
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,4 @@ class Gradient:
 
 
 def _roots(plan: Plan) -> list[str]:
-    views: Iterable[View] = (view for sweep in plan.sweeps for node in sweep.nodes for view in _views(node))
-    return sorted({view.root for view in views})
-
-
-def _views(node: object) -> tuple[View, ...]:
-    op, attribute = node.op, node.attribute  # type: ignore[attr-defined]
-    return attribute if op == "affine" else (attribute,) if op == "vector" else ()
+    return sorted({view.root for sweep in plan.sweeps for node in sweep.nodes for view in views(node)})

@@ -66,9 +66,12 @@ class Lowered:
         """The shape of an output of one row: ``y``, or ``record:NAME``."""
         return self.traced.shapes[self._output(name)]
 
-    def truth(self, name: str) -> bool:
-        """Whether an output, ``y`` or ``record:NAME``, is bool."""
-        return self.traced.graph.outputs[self._output(name)].truth
+    def kind(self, name: str) -> torch.dtype:
+        """The dtype of an output, ``y`` or ``record:NAME``."""
+        output = self._output(name)
+        if output in self.traced.indices:
+            return torch.int64
+        return torch.bool if self.traced.graph.outputs[output].truth else self.dtype
 
     def passes(
         self,

@@ -108,7 +108,7 @@ def described(plan: Plan) -> str:
         return number.setdefault(node, len(number))
 
     lines = [region for sweeps in (plan.before, plan.loop, plan.after) for region in [_text(sweeps, name)]]
-    lines += [f"{one.view} {one.gradient} {one.value}" for one in plan.reductions]
+    lines += [f"{one.view} {one.gradient} {one.value} {one.row}" for one in plan.reductions]
     return "\n".join([*lines, repr(sorted(plan.sequences.items()))])
 
 

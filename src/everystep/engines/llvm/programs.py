@@ -82,7 +82,7 @@ class Program:
         self._block = ctypes.c_int64 * len(self.layout.slots)
         self.memory = _Memory(self.layout, self.dtype.itemsize)
         self._work = sum(panels.work for panels in self.layout.arranged.values())
-        self._work += sum(one.view.shape[0] * (one.view.shape[1] if one.value else 1) for one in plan.reductions)
+        self._work += sum(one.work for one in plan.reductions)
         if not self.layout.panels:  # else products take nearly all of the time
             self._work += OPERATION * sum(n.size for sweep in plan.sweeps for n in sweep.nodes if n.op in ELEMENTWISE)
         self._pace = Pace.of(self._work)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from llvmlite import ir as llvm
 
-from everystep.compiler.plan import Plan
+from everystep.compiler.ir import View
+from everystep.compiler.plan import Plan, Reduction
 from everystep.engines.llvm.across import Across, Sweeps
 from everystep.engines.llvm.apart import Share, tiles_apart
 from everystep.engines.llvm.block import Block
@@ -14,6 +16,7 @@ from everystep.engines.llvm.contexts import Contexts
 from everystep.engines.llvm.layout import Gradient, Layout
 from everystep.engines.llvm.products import least
 from everystep.engines.llvm.reductions import reduction, reduction_tiles, vector_sum, vector_sum_tiles
+from everystep.engines.llvm.scattering import scattering, scattering_tiles
 from everystep.engines.llvm.teams import Teams
 from everystep.engines.llvm.vectors import Value, Vectors
 
@@ -127,24 +130,39 @@ class Regions:
     def _work_of_tile(self, n: int) -> int:
         """Multiplications and additions for one row."""
         one = self.plan.reductions[n]
-        work = one.view.shape[0] * (ADDITION if one.value is None else one.view.shape[1])
-        return max(1, work // max(1, self._tiles(n)))
+        return max(1, one.work * (ADDITION if one.value is None else 1) // max(1, self._tiles(n)))
 
     def _tiles(self, n: int) -> int:
         one = self.plan.reductions[n]
-        return vector_sum_tiles(self.v, one.view) if one.value is None else reduction_tiles(self.v, one.view)
+        return _KINDS[_kind(one)].tiles(self.v, one.view)
 
     def _reduction(self, n: int) -> llvm.Function:
         one = self.plan.reductions[n]
-        return (vector_sum if one.value is None else reduction)(self.v, str(n), one.view)
+        return _KINDS[_kind(one)].emit(self.v, str(n), one.view)
 
     def _operands(self, n: int) -> list[Value]:
         one = self.plan.reductions[n]
         operands = [self.block.address(Gradient(one.view.root, one.copy))]
-        for spot in (one.value, one.gradient):
-            if spot is not None:
-                place, offset = spot
-                first = self.block.number("row_low") if place.space == "time" else self.v.integer(0)
-                row = self.contexts.row(place, place, first)
-                operands += [self.v.at(row, offset), self.v.integer(self.layout.row_size(place))]
+        for place, offset in one.spots:
+            first = self.block.number("row_low") if place.space == "time" else self.v.integer(0)
+            row = self.contexts.row(place, place, first)
+            operands += [self.v.at(row, offset), self.v.integer(self.layout.row_size(place))]
         return operands
+
+
+class _Kind(NamedTuple):
+    """How a weight gradient is emitted, and the tiles that threads share."""
+
+    emit: Callable[[Vectors, str, View], llvm.Function]
+    tiles: Callable[[Vectors, View], int]
+
+
+_KINDS = {
+    "product": _Kind(reduction, reduction_tiles),
+    "sum": _Kind(vector_sum, vector_sum_tiles),
+    "rows": _Kind(scattering, scattering_tiles),
+}
+
+
+def _kind(one: Reduction) -> str:
+    return "product" if one.value is not None else "sum" if one.row is None else "rows"

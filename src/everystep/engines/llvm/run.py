@@ -127,8 +127,8 @@ class _Launch:
         return passes
 
     def _output(self, name: str, outputs: Tensors) -> Tensor:
-        dtype = torch.bool if self.lowered.truth(name) else self.lowered.dtype
-        return flat.out(outputs[name], self.steps, self.rows, self.lowered.shape(name), dtype)
+        kind = self.lowered.kind(name)
+        return flat.out(outputs[name], self.steps, self.rows, self.lowered.shape(name), kind)
 
     def _last(self, last: Tensors) -> Parts:
         parts = [last[name] for name in self.job.step.part_names]

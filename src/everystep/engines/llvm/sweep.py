@@ -209,6 +209,8 @@ class SweepEmitter:
             return self.v.truth(bool(node.attribute)) if node.truth else self.v.number(node.attribute)
         if node.op == "spread":
             return values[node.inputs[0]]
+        if node.op == "lookup":
+            return self.memory.row(node.attribute, values[node.inputs[0]], at)
         return emit(self.v, node.op, [values[i] for i in node.inputs])
 
 

@@ -92,6 +92,15 @@ class Vectors:
         """``a`` in the lanes of the mask, ``b`` in the others."""
         return self.builder.select(mask, a, b)
 
+    def counted(self, first: Value) -> Value:
+        """An i64 as a number in the first lane, and from lane to lane one more."""
+        lanes = ir.Constant(self.type, [float(lane) for lane in range(self.width)])
+        return self.builder.fadd(self.splat(self.builder.sitofp(first, self.scalar)), lanes)
+
+    def whole(self, number: Value) -> Value:
+        """A whole number as an i64."""
+        return self.builder.fptosi(number, self.i64)
+
     def larger(self, a: Value, b: Value) -> Value:
         """The larger of two scalars or vectors; NaN if either is."""
         first = self.builder.or_(self.builder.fcmp_ordered(">", a, b), self.builder.fcmp_unordered("uno", a, a))

@@ -50,7 +50,7 @@ class Cell(nn.Module, Generic[S]):
         output_size: Features of y, 0 or more.
         part_sizes: Size of each part of the state, by name: a whole number, a tuple of them for a part
             with several axes, or the name of a ``context`` field whose first axis gives the size
-            (attention weights carried from step to step).
+            (attention weights carried from step to step); ``"mask.1"`` takes the second axis of ``mask``.
 
     Raises:
         StateError: ``State`` is missing, or its fields are not the parts that were given sizes.
@@ -139,14 +139,15 @@ def part_shape(cell: Cell[Any], part: str, context: Any = None) -> tuple[int, ..
     return tuple(_axis_of(cell, part, n, context) if isinstance(n, str) else n for n in sizes)
 
 
-def _axis_of(cell: Cell[Any], part: str, field: str, context: Any) -> int:
+def _axis_of(cell: Cell[Any], part: str, size: str, context: Any) -> int:
+    field, _, axis = size.partition(".")
     value = getattr(context, field, None)
     if value is None:
         raise StateError(
             f"{type(cell).__name__}: state part {part} is as long as context.{field}, which was not given: "
             f"pass context= with a field {field}."
         )
-    return value.shape[0]
+    return value.shape[int(axis or 0)]
 
 
 _taps: ContextVar[dict[str, Tensor] | None] = ContextVar("everystep_taps", default=None)

@@ -20,6 +20,9 @@ SHAPES: dict[str, dict[str, Any]] = {
     "after, fed": {"attention": "additive", "input_feeding": True},
     "before": {"attention": "additive", "attend": "before"},
     "before, fed": {"attention": "scaled_dot", "attend": "before", "input_feeding": True},
+    "location": {"attention": "location"},
+    "coverage, fed": {"attention": "coverage", "input_feeding": True},
+    "monotonic, before": {"attention": "monotonic", "attend": "before"},
 }
 
 

@@ -11,10 +11,13 @@ from everystep.seq2seq.config import ATTENTIONS, Seq2SeqConfig
 from everystep.seq2seq.decoder import Decoder, Forced, Memory
 from everystep.seq2seq.embedding import embedding
 from everystep.seq2seq.encoder import Encoded, Encoder
+from everystep.seq2seq.location import Coverage, Location
 from everystep.seq2seq.model import Seq2Seq
+from everystep.seq2seq.monotonic import Monotonic
 from everystep.seq2seq.multiplicative import Dot, General, ScaledDot
 from everystep.seq2seq.readout import Readout
 from everystep.seq2seq.readout_loss import readout_loss
+from everystep.seq2seq.remembering import Remembering
 from everystep.seq2seq.stacked import Stacked
 
 __all__ = [
@@ -25,6 +28,7 @@ __all__ = [
     "AttendBefore",
     "Attention",
     "Bridge",
+    "Coverage",
     "Decoder",
     "Dot",
     "Encoded",
@@ -33,10 +37,13 @@ __all__ = [
     "General",
     "Last",
     "Learned",
+    "Location",
     "Looked",
     "Mean",
     "Memory",
+    "Monotonic",
     "Readout",
+    "Remembering",
     "ScaledDot",
     "Seq2Seq",
     "Seq2SeqConfig",

@@ -86,7 +86,12 @@ class Attention(nn.Module):
         """
         scores = self.scores(query, keys).masked_fill(~mask, -torch.inf)
         weights = torch.softmax(scores, dim=-1)  # α_s
-        return torch.einsum("...bs,bsn->...bn", weights, values), weights  # c = Σ_s α_s m_s
+        return mean(values, weights), weights
+
+
+def mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Give the weighted mean of values (batch, positions, n): (..., batch, n)."""
+    return torch.einsum("...bs,bsn->...bn", weights, values)  # c = Σ_s α_s m_s
 
 
 def _first(mask: Tensor) -> Tensor:

@@ -7,14 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from everystep.cell import Cell, tap
+from everystep.cell import Cell, part_shape, tap
 from everystep.errors import ShapeError
 from everystep.seq2seq.attention import Attention
 from everystep.seq2seq.noise import noised, parted
+from everystep.seq2seq.remembering import Remembering
 from everystep.seq2seq.stacked import Stacked
 from everystep.seq2seq.states import named_state
 
-QUERY = "query"
+QUERY, SEEN = "query", "seen"
 
 
 class Attentive(Cell[Any]):
@@ -24,7 +25,7 @@ class Attentive(Cell[Any]):
 
     .. math:: y = \tanh(V [h;\ c])
 
-    Attention weights are tapped as ``attention``.
+    Attention weights are tapped as ``attention``. What attention remembers is the part ``seen`` of the state.
 
     Args:
         cell: The stack.
@@ -43,10 +44,11 @@ class Attentive(Cell[Any]):
                 f"{who}: the cell puts out {cell.output_size} features and a query of {type(attention).__name__} has "
                 f"{attention.query_size}; expected as many."
             )
-        self._parts = tuple(parts)
-        super().__init__(input_size, cell.output_size if output_size is None else output_size, **parts)
+        seen = {SEEN: "mask.1"} if isinstance(attention, Remembering) else {}  # as long as there are positions
+        self._parts, self._own = (*parts, *seen), len(cell.part_sizes)
+        super().__init__(input_size, cell.output_size if output_size is None else output_size, **parts, **seen)
         self.cell = cell
-        self.attention = attention
+        self.attention: Any = attention
         self.join = nn.Linear(cell.output_size + attention.memory_size, self.output_size)
 
     @property
@@ -54,10 +56,17 @@ class Attentive(Cell[Any]):
         """The NamedTuple of its parts."""
         return named_state(*self._parts)
 
-    def initial_state(self, batch_size: int, like: Tensor, context: Any = None) -> Any:  # noqa: ARG002
-        """Make the state before the first step: the stack's own, and zeros for a query."""
-        query = [like.new_zeros(batch_size, self.cell.output_size)] if QUERY in self._parts else []
-        return self.State(*self.cell.initial_state(batch_size, like), *query)
+    def initial_state(self, batch_size: int, like: Tensor, context: Any = None) -> Any:
+        """Make the state before the first step: the stack's own, zeros for a query, what attention begins with."""
+        own = {part: like.new_zeros(batch_size, *part_shape(self, part, context)) for part in self._parts[self._own :]}
+        if self.remembers:
+            own[SEEN] = self.attention.start(own[SEEN])
+        return self.State(*self.cell.initial_state(batch_size, like), *own.values())
+
+    @property
+    def remembers(self) -> bool:
+        """Whether attention depends on where it has looked."""
+        return SEEN in self._parts
 
     @property
     def draws(self) -> bool:
@@ -68,11 +77,12 @@ class Attentive(Cell[Any]):
         """Put beside x and context what the stack draws."""
         return noised([self.cell], x, context)
 
-    def attend(self, query: Tensor, looked: Any) -> Tensor:
-        """Attend, and tap the weights."""
-        vector, weights = self.attention(query, *looked)
+    def attend(self, query: Tensor, state: Any, looked: Any) -> tuple[Tensor, list[Tensor]]:
+        """Attend, and tap the weights: the context vector, and what has been seen where that is remembered."""
+        seen = [state.seen] if self.remembers else []
+        vector, weights = self.attention(query, *looked, *seen)
         tap("attention", weights)
-        return vector
+        return vector, [self.attention.after(before, weights) for before in seen]
 
     def joined(self, h: Tensor, vector: Tensor) -> Tensor:
         """Join what the stack put out and a context vector."""
@@ -86,7 +96,8 @@ class AttendAfter(Attentive):
         s(t+1),\ h &= \mathrm{step}(s(t),\ x(t+1)) \\
         c &= \mathrm{attend}(h), \qquad y = \tanh(V [h;\ c])
 
-    Where y is not fed back, attention is no part of the recurrence: :meth:`over` attends to all steps in one product.
+    Where y is not fed back and attention remembers nothing, it is no part of the recurrence: :meth:`over` attends to
+    all steps in one product.
     With ``Feedback(AttendAfter(...))`` y enters the next step beside x: input feeding.
 
     Args:
@@ -106,9 +117,9 @@ class AttendAfter(Attentive):
         """Take a step of the stack, then attend."""
         x, (of_step,) = parted(x, 1)
         looked, (of_row,) = parted(context, 1)
-        after, h = self.cell.step(self.cell.State(*state), of_step.beside(x), *of_row.context)
-        y = self.joined(h, self.attend(h, looked))
-        return self.State(*after), y
+        after, h = self.cell.step(self.cell.State(*state[: self._own]), of_step.beside(x), *of_row.context)
+        vector, seen = self.attend(h, state, looked)
+        return self.State(*after, *seen), self.joined(h, vector)
 
     def over(
         self, x: Any, state: Any, looked: Any, lengths: Tensor | None = None, engine: str = "auto"
@@ -154,7 +165,7 @@ class AttendBefore(Attentive):
         """Attend, then take a step of the stack."""
         x, (of_step,) = parted(x, 1)
         looked, (of_row,) = parted(context, 1)
-        vector = self.attend(state[-1], looked)
+        vector, seen = self.attend(state.query, state, looked)
         x = of_step.beside(torch.cat([x, vector], dim=-1))  # [x(t+1); c]
-        after, h = self.cell.step(self.cell.State(*state[:-1]), x, *of_row.context)
-        return self.State(*after, h), self.joined(h, vector)
+        after, h = self.cell.step(self.cell.State(*state[: self._own]), x, *of_row.context)
+        return self.State(*after, h, *seen), self.joined(h, vector)

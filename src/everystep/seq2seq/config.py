@@ -13,6 +13,8 @@ from everystep.errors import ArgumentError, check_whole, unknown
 from everystep.seq2seq.additive import Additive
 from everystep.seq2seq.attention import Attention
 from everystep.seq2seq.bridges import BRIDGES
+from everystep.seq2seq.location import Coverage, Location
+from everystep.seq2seq.monotonic import Monotonic
 from everystep.seq2seq.multiplicative import Dot, General, ScaledDot
 
 ATTENTIONS: dict[str, type[Attention] | None] = {
@@ -20,6 +22,9 @@ ATTENTIONS: dict[str, type[Attention] | None] = {
     "dot": Dot,
     "scaled_dot": ScaledDot,
     "general": General,
+    "location": Location,
+    "coverage": Coverage,
+    "monotonic": Monotonic,
     "none": None,
 }
 ATTENDS = ("after", "before")
@@ -43,7 +48,8 @@ class Seq2SeqConfig:
         decoder_layers: Layers of the decoder.
         bidirectional: The encoder reads in both directions.
         residual: Encoder layers add their input to their output, where both have as many features.
-        attention: ``"additive"``, ``"general"``, ``"dot"``, ``"scaled_dot"`` or ``"none"``.
+        attention: ``"additive"``, ``"general"``, ``"dot"``, ``"scaled_dot"``, ``"location"``, ``"coverage"``,
+            ``"monotonic"`` or ``"none"``.
         attend: ``"after"`` the state update (Luong) or ``"before"`` it (Bahdanau).
         input_feeding: What the decoder puts out enters its next step.
         bridge: ``"last"``, ``"mean"``, ``"learned"`` or ``"zero"``.

@@ -40,8 +40,8 @@ class Forced(NamedTuple):
 class Decoder(nn.Module):
     """Symbols, embedded, through a stack of cells that may attend; scores of the next symbol out.
 
-    Without input feeding, and with attention after the state update, the stack runs layer after layer and attention
-    looks at all steps at once. Else a step of everything is one step of one cell.
+    Without input feeding, and with attention after the state update that remembers nothing, the stack runs layer after
+    layer and attention looks at all steps at once. Else a step of everything is one step of one cell.
 
     Args:
         embedding: That of the target symbols; it may be another module's too.
@@ -110,7 +110,7 @@ class Decoder(nn.Module):
             start: Parts of the first state by name, as a bridge gives them; the others begin as they would anyway.
         """
         looked = None if self.attention is None else self.attention.look(encoded.memory, encoded.lengths)
-        state = self.cell.initial_state(encoded.memory.shape[1], encoded.memory)
+        state = self.cell.initial_state(encoded.memory.shape[1], encoded.memory, looked)
         return Memory(looked, state._replace(**{part: start[part] for part in start if part in state._fields}))
 
     def over(self, entering: Tensor, memory: Memory, lengths: Tensor, engine: str = "auto") -> Forced:
@@ -125,7 +125,7 @@ class Decoder(nn.Module):
         embedded = self.dropout(self.embedding(entering))
         if isinstance(self.cell, Stacked):
             return Forced(*_between(self.cell.over(embedded, memory.start, lengths, engine), embedded))
-        if isinstance(self.cell, AttendAfter):
+        if isinstance(self.cell, AttendAfter) and not self.cell.remembers:
             return Forced(*_between(self.cell.over(embedded, memory.start, memory.looked, lengths, engine), embedded))
         out = unroll(self.cell, embedded, memory.start, context=memory.looked, lengths=lengths, engine=engine)
         return Forced(out.y, embedded, out.engine)

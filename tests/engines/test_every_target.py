@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 import everystep as es
+from engines.test_llvm_lookup import Tied
 from everystep.compiler.ir import Graph
 from everystep.compiler.simplify import simplify
 from everystep.compiler.trace import Asked, trace
@@ -41,9 +43,10 @@ def passes_of(cell):
     return Passes(simplify(Graph(wanted)), torch.float32, (), tuple(roots))
 
 
+@pytest.mark.parametrize("cell", [es.cells.GRU(3, 20), Tied()], ids=lambda cell: type(cell).__name__)
 @pytest.mark.parametrize("name", TARGETS)
-def test_a_whole_cell_is_written_for_every_target_and_needs_nothing_from_outside(name):
-    passes = passes_of(es.cells.GRU(3, 20))
+def test_a_whole_cell_is_written_for_every_target_and_needs_nothing_from_outside(name, cell):
+    passes = passes_of(cell)
     target = named(name)
     for program in (passes.inference, passes.training, passes.backward):
         layout = Layout(program.plan, target, "float32", backward=program.backward)
@@ -55,19 +58,20 @@ def test_a_whole_cell_is_written_for_every_target_and_needs_nothing_from_outside
 def test_every_target_that_runs_here_agrees_with_the_plain_loop(name):
     code = """
 import torch, everystep as es
+from engines.test_llvm_lookup import Tied, Twice
 torch.manual_seed(0)
-for cell in (es.cells.LSTM(3, 20), es.cells.GRU(5, 17, reset="before"), es.cells.Jordan(2, 9, 4)):
+for cell in (es.cells.LSTM(3, 20), es.cells.GRU(5, 17, reset="before"), es.cells.Jordan(2, 9, 4), Tied(), Twice()):
     cell = cell.double()
     x = torch.randn(7, 9, cell.input_size, dtype=torch.float64, requires_grad=True)
     found = []
     for engine in ("reference", "llvm"):
         out = es.unroll(cell, x, lengths=[7, 3, 0, 1, 7, 5, 2, 7, 6], engine=engine)
         loss = out.y.square().sum() + sum(part.sum() for part in out.state)
-        found.append([out.y, *torch.autograd.grad(loss, [x, *cell.parameters()])])
+        found.append([out.y, *torch.autograd.grad(loss, [x, *cell.parameters()], materialize_grads=True)])
     for plain, compiled in zip(*found):
         assert (plain - compiled).abs().max() <= 1e-12 * plain.abs().max(), type(cell)  # rounding of float64
 """
-    environment = {**os.environ, "EVERYSTEP_TARGET": name}
+    environment = {**os.environ, "EVERYSTEP_TARGET": name, "PYTHONPATH": str(Path(__file__).parents[1])}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=110, check=False
     )

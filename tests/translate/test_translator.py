@@ -137,3 +137,14 @@ def test_notes_tell_what_is_unknown_and_left_out():
     assert "left out because a side has more than 3 symbols" in notes
     assert "left out because the target is empty" in notes
     assert '"z"' in notes
+
+
+def test_attention_that_remembers_and_a_rate_that_waits_for_a_plateau_are_settings(tmp_path):
+    translator = es.Translator(
+        "char", hidden=8, embedding=8, epochs=2, attention="location", schedule="plateau", progress="quiet"
+    )
+    source, target = texts()
+    translator.fit((source[:50], target[:50]), (source[50:60], target[50:60]))
+    assert translator.fitted.choices.training.plateau == 2
+    translator.save(tmp_path)
+    assert es.Translator.load(tmp_path).translations(["abcd"])[0][0][:3] == translator.translations(["abcd"])[0][0][:3]

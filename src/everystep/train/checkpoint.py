@@ -2,7 +2,8 @@
 
 Weights, optimiser, the state that is carried from window to window, every random state, the place in the data, the
 best weights so far and those to be averaged, the counters of early stopping, the time spent, and how long the log was.
-The schedule and the order of the data are pure functions of the settings and the step. No pickle: tensors and JSON.
+The schedule and the order of the data are pure functions of the settings, the step and the validations so far. No
+pickle: tensors and JSON.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from everystep.train.non_finite import non_finite_step, non_finite_validation
 from everystep.train.progress import shown
 from everystep.train.random_states import seeded
 from everystep.train.run import Run, identity, opened
-from everystep.train.schedule import learning_rate
+from everystep.train.schedule import learning_rate, plateaus_in
 from everystep.train.settings import Settings
 from everystep.train.standing import Epoch, Learning
 
@@ -148,6 +148,7 @@ def _step(learning: Learning, batches: Batches, settings: Settings) -> dict[str,
         peak=settings.learning_rate,
         schedule=settings.schedule,
         warmup_steps=settings.warmup_steps,
+        plateaus=_plateaus(learning, settings),
     )
     for group in optimizer.param_groups:
         group["lr"] = rate
@@ -177,6 +178,12 @@ def _step(learning: Learning, batches: Batches, settings: Settings) -> dict[str,
         "learning_rate": rate,
         "seconds": round(standing.seconds, 3),
     }
+
+
+def _plateaus(learning: Learning, settings: Settings) -> int:
+    """Count them in the history, which a checkpoint holds: a run that goes on counts the same."""
+    told = (epoch.validation for epoch in learning.standing.history if epoch.validation is not None)
+    return 0 if settings.plateau is None else plateaus_in(told, settings.plateau)
 
 
 def _end_of_epoch(learning: Learning, rate: float, settings: Settings, validate: Validate | None) -> dict[str, float]:
@@ -237,6 +244,8 @@ def _check_model(model: nn.Module, settings: Settings, validate: Validate | None
         raise TrainingError(f"train: {', '.join(odd)} in the state_dict is no tensor; expected tensors only.")
     if settings.patience is not None and validate is None:
         raise TrainingError("train: patience needs a validation to watch: pass validate=, or patience=None.")
+    if settings.plateau is not None and validate is None:
+        raise TrainingError('train: schedule "plateau" needs a validation to watch: pass validate=.')
     if settings.average > 1 and settings.averaged == "best" and validate is None:
         raise TrainingError('train: the best epochs need a validation to watch: pass validate=, or averaged="last".')
 

@@ -234,7 +234,7 @@ def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return [
         f"{name}: {_shown(old, name)} there, {_shown(new, name)} here"
         for name in names
-        if name not in old or name not in new or old[name] != new[name]
+        if old.get(name) != new.get(name)  # a setting that was not there yet was not given
     ]
 
 

@@ -19,8 +19,12 @@ class Settings:
         learning_rate: AdamW's step size, above 0; the highest one where the schedule changes it.
         weight_decay: AdamW's decoupled weight decay, 0 or more.
         clip_norm: Largest norm of the whole gradient, above 0; None leaves gradients as they are.
-        schedule: How the learning rate goes on after warm-up: ``"constant"``, or ``"cosine"`` down to 0.
+        schedule: How the learning rate goes on after warm-up: ``"constant"``; ``"cosine"`` down to 0;
+            ``"inverse_sqrt"``, half of it after four times the warm-up; ``"plateau"``, halved whenever validation has
+            not got better for ``plateau`` epochs.
         warmup_steps: Steps over which the learning rate rises in a straight line, 0 or more.
+        plateau: Epochs without a better validation after which schedule ``"plateau"`` halves the learning rate, 1 or
+            more; it belongs to that schedule alone.
         patience: Epochs without a better validation after which training stops, 1 or more; None never stops early.
         average: Epochs whose weights are averaged at the end, 1 or more; 1 takes those of the best epoch alone. With a
             validation the average is kept only where it is no worse than the best epoch.
@@ -28,7 +32,7 @@ class Settings:
         seed: Start of torch's, NumPy's and Python's random numbers (dropout, noise); 0 or more.
 
     Raises:
-        ArgumentError: A number is out of its range.
+        ArgumentError: A number is out of its range, or ``plateau`` does not go with the schedule.
         UnknownNameError: There is no such schedule.
 
     Example:
@@ -47,6 +51,7 @@ class Settings:
     clip_norm: float | None = 1.0
     schedule: str = "constant"
     warmup_steps: int = 0
+    plateau: int | None = None
     patience: int | None = None
     average: int = 1
     averaged: str = "best"
@@ -67,6 +72,13 @@ class Settings:
         _positive("weight_decay", self.weight_decay, zero=True)
         if self.schedule not in SCHEDULES:
             raise unknown("Settings", "schedule", self.schedule, SCHEDULES)
+        if (self.schedule == "plateau") != (self.plateau is not None):
+            raise ArgumentError(
+                f'Settings: schedule is "{self.schedule}" and plateau {self.plateau}; expected both, as in '
+                'schedule="plateau", plateau=2, or neither.'
+            )
+        if self.plateau is not None:
+            check_whole("Settings", "plateau", self.plateau, least=1)
 
 
 def _positive(name: str, value: object, zero: bool = False) -> None:

@@ -63,7 +63,8 @@ class Training(Section):
 
     epochs: Count | None = None
     learning_rate: Positive = 2e-3
-    schedule: Literal["constant", "cosine"] = "cosine"
+    schedule: Literal["constant", "cosine", "inverse_sqrt", "plateau"] = "cosine"
+    plateau: Count | None = None  # epochs without a better one after which schedule "plateau" halves the rate
     warmup_steps: Whole | None = None
     weight_decay: NotNegative = 0.0
     clip_norm: Positive | None = 1.0

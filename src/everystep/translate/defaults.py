@@ -61,6 +61,7 @@ def filled(choices: Choices, pairs: Pairs, metric: str) -> Choices:
         "label_smoothing": (0.0, 0.1, 0.1)[size],
         "epochs": (40, 25, 15)[size],
         "warmup_steps": min(400, steps),
+        "plateau": 2 if choices.training.schedule == "plateau" else None,
         "patience": 10,
         "batch_symbols": batch,
         "metric": metric,

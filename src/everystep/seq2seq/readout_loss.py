@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn import functional as F
+
+from everystep.seq2seq.products import linear
 
 Three = tuple[Tensor, Tensor, Tensor]  # of features, V and c
 
@@ -55,9 +56,9 @@ class _ReadoutLoss(torch.autograd.Function):
     def forward(  # noqa: PLR0917 - as apply hands them over
         ctx: Any, features: Tensor, V: Tensor, c: Tensor, target: Tensor, smoothing: float, products: Any
     ) -> Any:
-        gradients = torch.empty_like(features), torch.zeros_like(V), torch.zeros_like(c)
-        loss = _loss((features, V, c), gradients, target, smoothing, products)
-        ctx.save_for_backward(*gradients)
+        of_features, of_V, of_c = torch.empty_like(features), V.new_zeros(V.shape[::-1]), torch.zeros_like(c)
+        loss = _loss((features, V, c), (of_features, of_V, of_c), target, smoothing, products)
+        ctx.save_for_backward(of_features, of_V.t().contiguous(), of_c)
         return loss
 
     @staticmethod
@@ -74,37 +75,34 @@ def _loss(values: Three, gradients: Three | None, target: Tensor, smoothing: flo
     for begin in range(0, len(target), PLACES):
         place = slice(begin, begin + PLACES)
         a, wanted = features[place].to(weights.dtype), target[place].unsqueeze(1)
-        logs = torch.log_softmax(_scores(a, weights, c), dim=1)
-        total -= (1 - smoothing) * share * logs.gather(1, wanted).sum()
+        scores = _scores(a, weights, c)
+        likely = torch.softmax(scores, dim=1)
+        whole = scores.amax(1) - likely.amax(1).log()  # log Σ_k exp(score_k)
+        total -= (1 - smoothing) * share * (scores.gather(1, wanted).squeeze(1) - whole).sum()
         if smoothing:
-            total -= smoothing * share * logs.mean(1).sum()
+            total -= smoothing * share * (scores.mean(1) - whole).sum()
         if gradients is not None:
-            _differentiate(gradients, place, a, weights, _error(logs, wanted, smoothing, share))
+            _differentiate(gradients, place, a, weights, _error(likely, wanted, smoothing, share))
     return total
 
 
 def _scores(a: Tensor, weights: Tensor, c: Tensor) -> Tensor:
     if weights.dtype == c.dtype:
-        return F.linear(a, weights, c)
-    return F.linear(a, weights).to(c.dtype).add_(c)
+        return linear(a, weights, c)
+    return linear(a, weights).to(c.dtype).add_(c)
 
 
-def _error(logs: Tensor, wanted: Tensor, smoothing: float, share: float) -> Tensor:
-    """(softmax - q) / N, in the memory of the logarithms."""
-    error = logs.exp_()
+def _error(likely: Tensor, wanted: Tensor, smoothing: float, share: float) -> Tensor:
+    """(softmax - q) / N, in the memory of the softmax."""
     if smoothing:
-        error.sub_(smoothing / error.shape[1])
-    error.scatter_add_(1, wanted, error.new_full(wanted.shape, smoothing - 1))
-    return error.mul_(share)
+        likely.sub_(smoothing / likely.shape[1])
+    likely.scatter_add_(1, wanted, likely.new_full(wanted.shape, smoothing - 1))
+    return likely.mul_(share)
 
 
 def _differentiate(gradients: Three, place: slice, a: Tensor, weights: Tensor, error: Tensor) -> None:
     of_features, of_V, of_c = gradients
     of_c += error.sum(0)
-    if error.dtype == weights.dtype:
-        torch.mm(error, weights, out=of_features[place])
-        of_V.addmm_(error.t(), a)
-    else:
-        error = error.to(weights.dtype)
-        of_features[place] = error @ weights
-        of_V += error.t() @ a
+    error = error.to(weights.dtype)
+    of_features[place] = linear(error, weights.t())
+    of_V += linear(a.t(), error.t())  # (features, symbols), the order in which it is found fastest

@@ -21,7 +21,7 @@ from everystep.train.threads import one_thread
 from recipes.learning import page, results
 from recipes.learning.models import OURS, TORCH
 from recipes.learning.task import Task
-from recipes.learning.tasks import TASKS, sides
+from recipes.learning.tasks import TASKS, seeds, sides
 from recipes.learning.training import Key, OutOfTimeError, Training
 
 
@@ -50,7 +50,7 @@ def wanted(asked: argparse.Namespace, tasks: dict[str, Task]) -> list[Key]:
         for cell, side in sides(tasks[name])
         if cell in asked.cells
         and side in asked.sides
-        and seed < (tasks[name].seeds if asked.seeds is None else asked.seeds)
+        and seed < (seeds(tasks[name], cell) if asked.seeds is None else asked.seeds)
     ]
 
 

@@ -91,7 +91,7 @@ class Regular(Task):
     """Percent of strings answered right, each length counting as much."""
 
     measure, better, goal = "percent right at lengths 41 to 500", "higher", 99.5
-    settings = Settings(hidden=64, batch=64, steps=20_000, check_every=500, learning_rate=2e-3, enough=100.0)
+    settings = Settings(hidden=64, batch=64, steps=10_000, check_every=500, learning_rate=5e-3, enough=100.0)
 
     def __init__(self, data: Path, name: str) -> None:
         self.data, self.name, self.language = data, name, LANGUAGES[name]

@@ -41,7 +41,7 @@ class Task:
     measure: ClassVar[str]  # what the score is
     better: ClassVar[str]  # "lower" or "higher"
     goal: ClassVar[float]
-    seeds: ClassVar[int] = 3
+    seeds: ClassVar[int] = 3  # of the cells of the lecture notes; the others have one
     inputs: int
     outputs: int
     cells: ClassVar[tuple[str, ...] | None] = None  # None: every registered cell

@@ -23,6 +23,11 @@ TASKS: dict[str, Callable[[Path], Task]] = {
 }
 
 
+def seeds(task: Task, cell: str) -> int:
+    """Say how many seeds a cell has in a task."""
+    return task.seeds if cell in NOTES else 1
+
+
 def sides(task: Task) -> list[tuple[str, str]]:
     """List (cell, side) of a task: the notes' cells and their twins first."""
     order = ("lstm", "gru", *(name for name in NOTES if name not in {"lstm", "gru"}))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from everystep.cell import Cell, listen
-from everystep.engines.stepping import each_stream
 from everystep.errors import unknown
 from everystep.layers import Feedback, VariationalDropout
 from everystep.seq2seq.attention import Attention, Looked
 from everystep.seq2seq.attentive import AttendAfter, AttendBefore, Attentive
 from everystep.seq2seq.encoder import Encoded, Make
+from everystep.seq2seq.listening import Hears, Listening
 from everystep.seq2seq.readout import Readout
 from everystep.seq2seq.stacked import Stacked
 from everystep.unroll import unroll
@@ -130,7 +131,9 @@ class Decoder(nn.Module):
         out = unroll(self.cell, embedded, memory.start, context=memory.looked, lengths=lengths, engine=engine)
         return Forced(out.y, embedded, out.engine)
 
-    def sampled(self, entering: Tensor, memory: Memory, told: Tensor) -> Forced:
+    def sampled(
+        self, entering: Tensor, memory: Memory, told: Tensor, lengths: Tensor | None = None, engine: str = "auto"
+    ) -> Forced:
         """Say what is told at some steps, and at the others go on from what it says itself, the likeliest symbol.
 
         Gradients do not flow through the choice of a symbol.
@@ -139,22 +142,22 @@ class Decoder(nn.Module):
             entering: (target time, batch) int64; the first is always told.
             memory: What was remembered of the source.
             told: (target time, batch) bool, true where ``entering`` enters.
+            lengths: (batch,) steps of each target; all of them when not given.
+            engine: As for ``unroll``.
         """
-        like = memory.start[0].new_empty(*entering.shape, self.embedding.embedding_dim)
-        x, context = self.cell.noised(like, memory.looked) if self.cell.draws else (like, memory.looked)
-        state, features, embedded = memory.start, [], []
-        said = torch.empty(0)
-        for t, truth in enumerate(entering):
-            symbols = truth if t == 0 else torch.where(told[t], truth, said)
-            embedded.append(self.dropout(self.embedding(symbols)))
-            state, y = self.cell.step(state, _at(x, t, embedded[-1]), *_one(context))
-            features.append(y)
-            with torch.no_grad():
-                said = self.readout(y, embedded[-1]).argmax(-1)
-        empty = like.new_empty(0, entering.shape[1], self.cell.output_size)
-        if not features:
-            return Forced(empty, like, "reference")
-        return Forced(torch.stack(features), torch.stack(embedded), "reference")
+        embedded = self.embedding(entering)
+        first = torch.arange(len(entering), device=told.device).unsqueeze(1) == 0
+        x = Hears(embedded, (told | first).unsqueeze(-1).to(embedded.dtype))
+        out = unroll(
+            self.listening, x, self.listening.begun(memory.start), context=memory.looked, lengths=lengths,
+            record=["entered"], engine=engine,
+        )  # fmt: skip
+        return Forced(out.y, out.record["entered"], out.engine)
+
+    @cached_property
+    def listening(self) -> Listening:
+        """The cell that runs freely: made of this decoder's modules, and none of them itself."""
+        return Listening(self.cell, self.embedding, self.readout, self.dropout)
 
     def advance(self, state: Any, symbols: Tensor, memory: Memory) -> tuple[Tensor, Any, Tensor | None]:
         """Take one step of a search.
@@ -203,8 +206,3 @@ def _between(run: tuple[Tensor, str], embedded: Tensor) -> tuple[Tensor, Tensor,
 
 def _one(context: Any) -> tuple[Any, ...]:
     return () if context is None else (context,)
-
-
-def _at(x: Any, t: int, embedded: Tensor) -> Any:
-    """Give one step of x, with what is drawn for it, and the embedded symbol in its place."""
-    return embedded if isinstance(x, Tensor) else each_stream(lambda stream: stream[t], x)._replace(x=embedded)

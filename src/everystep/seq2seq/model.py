@@ -129,7 +129,7 @@ class Seq2Seq(nn.Module):
         if truth == 1:
             return self.decoder.over(entering, memory, batch.target_lengths, engine)
         told = torch.rand(entering.shape, device=entering.device) < truth
-        return self.decoder.sampled(entering, memory, told)
+        return self.decoder.sampled(entering, memory, told, batch.target_lengths, engine)
 
     def _features(self, batch: PairBatch, truth: float) -> tuple[Tensor, Tensor, Tensor]:
         """Give the steps that count, by their places in (time, batch), and what the readout reads there."""

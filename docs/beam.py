@@ -1,4 +1,4 @@
-"""The picture of docs/search.md: a beam of width 2 as a tree. `python docs/beam.py` writes it anew."""
+"""The picture of docs/searching.md: a beam of width 2 as a tree. `python docs/beam.py` writes it anew."""
 
 from itertools import pairwise
 from pathlib import Path

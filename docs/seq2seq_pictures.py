@@ -1,6 +1,7 @@
 """The pictures of docs/seq2seq.md, one for each idea. `python docs/seq2seq_pictures.py` writes them anew."""
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -13,9 +14,13 @@ HERE = Path(__file__).parent
 INK, QUIET, RULE, WASH, PAPER, STATE, INPUT, OUTPUT = (
     colour(role) for role in ("ink", "quiet", "rule", "wash", "paper", "W", "U", "V")
 )
-WIDE, HIGH, PITCH = 64.0, 34.0, 96.0  # a box, and from one to the next
+WIDE, HIGH, PITCH, LEFT = 64.0, 34.0, 84.0, 52.0  # a box, from one to the next, the middle of the first
+WIDTH = 356  # of a page on a phone
 SOURCE, TARGET = ("le", "chat", "dort", "</s>"), ("the", "cat", "sleeps", "</s>")
 FED = ("<s>", *TARGET[:-1])
+PLACES = [LEFT + n * PITCH for n in range(len(SOURCE))]
+MIDDLE = sum(PLACES) / len(PLACES)
+FEEDING = {"stroke": OUTPUT, "dash": "5 4"}
 
 
 def pictures():
@@ -25,32 +30,31 @@ def pictures():
 
 def bridge():
     canvas = Canvas()
-    canvas.text((8, 22), "The bridge", size=15, anchor="start", weight="600", fill=INK)
-    for n, word in enumerate(SOURCE):
-        x = 50 + n * PITCH
-        canvas.text((x, 208), word, size=13, fill=INK)
-        _arrow(canvas, (x + 22, 194), (x + 22, 118), INPUT)  # behind the box of the other direction
-        _arrow(canvas, (x, 194), (x, 176), INPUT)
-        _box(canvas, (x, 158), "forward")
-        _box(canvas, (x, 100), "reverse")
-        if n:
-            _arrow(canvas, (x - PITCH + WIDE / 2, 158), (x - WIDE / 2, 158), STATE)
-            _arrow(canvas, (x - WIDE / 2, 100), (x - PITCH + WIDE / 2, 100), STATE)
-    last, first, start = 50 + 3 * PITCH, 50.0, 50 + 4 * PITCH + 36
-    _box(canvas, (start, 129), "bridge", fill=WASH, stroke=OUTPUT)
-    _arrow(canvas, (last + WIDE / 2, 158), (start - WIDE / 2, 137), OUTPUT)
-    canvas.curve([(first, 82), (first + 10, 30), (start - 60, 40), (start - 8, 106)], stroke=OUTPUT)
-    canvas.head((start - 6, 112), math.pi / 2.4, fill=OUTPUT)
-    for n, (word, before) in enumerate(zip(TARGET, FED, strict=True)):
-        x = start + (n + 1) * PITCH
-        _arrow(canvas, (x - PITCH + WIDE / 2, 129), (x - WIDE / 2, 129), OUTPUT if n == 0 else STATE)
-        _box(canvas, (x, 129), "decoder")
-        canvas.text((x, 208), before, size=13, fill=QUIET)
-        _arrow(canvas, (x, 194), (x, 148), INPUT)
-        _arrow(canvas, (x, 110), (x, 88), OUTPUT)
-        canvas.text((x, 78), word, size=13, fill=INK)
+    forward, reverse, over, decoder = 62.0, 118.0, 186.0, 280.0
+    for x, word in zip(PLACES, SOURCE, strict=True):
+        canvas.text((x, 18), word, size=13, fill=INK)
+        _arrow(canvas, (x + 22, 25), (x + 22, reverse - HIGH / 2), INPUT)  # behind the box of the other direction
+        _arrow(canvas, (x, 25), (x, forward - HIGH / 2), INPUT)
+        _box(canvas, (x, forward), "forward")
+        _box(canvas, (x, reverse), "reverse")
+    for x, after in pairwise(PLACES):
+        _arrow(canvas, (x + WIDE / 2, forward), (after - WIDE / 2, forward), STATE)
+        _arrow(canvas, (after - WIDE / 2, reverse), (x + WIDE / 2, reverse), STATE)
+        _arrow(canvas, (x + WIDE / 2, decoder), (after - WIDE / 2, decoder), STATE)
+    end, turn = PLACES[-1] + WIDE / 2, PLACES[-1] + WIDE / 2 + 26
+    canvas.curve([(end, forward), (turn, forward), (turn, over), (end - 24, over)], stroke=OUTPUT)
+    _arrow(canvas, (end - 22, over), (LEFT + WIDE / 2, over), OUTPUT)
+    _arrow(canvas, (LEFT, reverse + HIGH / 2), (LEFT, over - HIGH / 2), OUTPUT)
+    _box(canvas, (LEFT, over), "bridge", fill=WASH, stroke=OUTPUT)
+    _arrow(canvas, (LEFT - 20, over + HIGH / 2), (LEFT - 20, decoder - HIGH / 2), OUTPUT)
+    for x, before, word in zip(PLACES, FED, TARGET, strict=True):
+        canvas.text((x + 8, decoder - 47), before, size=13, fill=QUIET)
+        _arrow(canvas, (x + 8, decoder - 40), (x + 8, decoder - HIGH / 2), INPUT)
+        _box(canvas, (x, decoder), "decoder")
+        _arrow(canvas, (x, decoder + HIGH / 2), (x, decoder + 40), OUTPUT)
+        canvas.text((x, decoder + 55), word, size=13, fill=INK)
     return canvas.svg(
-        (start + 4 * PITCH + 44, 222),
+        (WIDTH, decoder + 66),
         "The bridge from encoder to decoder",
         "The encoder reads le chat dort in both directions. What each direction ended with goes over a bridge into the "
         "decoder's first state, and the decoder says the cat sleeps; each symbol it said enters its next step.",
@@ -63,50 +67,50 @@ def attention():
     look = Dot(2, 2)
     vector, weights = look(torch.tensor([[1.2, 0.3]]), *look.look(memory, torch.tensor([4])))
     assert vector.shape == (1, 2)
-    canvas.text((8, 22), "Attention", size=15, anchor="start", weight="600", fill=INK)
-    query = (50 + 1.5 * PITCH, 66.0)
+    shares = weights[0, : len(SOURCE)].tolist()
+    query, words, mean = (MIDDLE, 22.0), 128.0, (MIDDLE, 248.0)
+    for x, weight in zip(PLACES, shares, strict=True):
+        canvas.curve([(query[0], query[1] + HIGH / 2), (x, words - HIGH / 2)], stroke=STATE, width=0.7 + 9 * weight)
+        canvas.curve([(x, words + 42), (mean[0], mean[1] - HIGH / 2)], stroke=OUTPUT, width=0.7 + 9 * weight)
+    for x, word, weight in zip(PLACES, SOURCE, shares, strict=True):
+        _box(canvas, (x, words), word)
+        canvas.text((x, words + 35), f"{weight:.2f}", size=13, fill=INK)
     _box(canvas, query, "query", stroke=STATE)
-    canvas.text((query[0] - WIDE / 2 - 8, 70), "the decoder's state", anchor="end", fill=QUIET)
-    for n, (word, weight) in enumerate(zip(SOURCE, weights[0].tolist(), strict=False)):
-        x = 50 + n * PITCH
-        canvas.curve([(query[0], query[1] + HIGH / 2), (x, 150.0)], stroke=STATE, width=0.7 + 9 * weight)
-        _box(canvas, (x, 167), word)
-        canvas.text((x, 204), f"{weight:.2f}", size=13, fill=INK)
-    right = 50 + 4 * PITCH + 70
-    _box(canvas, (right, 167), "vector", stroke=OUTPUT)
-    _arrow(canvas, (50 + 3 * PITCH + WIDE / 2 + 6, 167), (right - WIDE / 2, 167), OUTPUT)
-    canvas.text((right, 204), "their mean, so weighted", fill=QUIET)
-    canvas.text((50 + 1.5 * PITCH, 228), "weights: a softmax over the positions that are there", fill=QUIET)
+    canvas.text((query[0] - WIDE / 2 - 8, query[1] + 5), "the decoder's state", size=13, anchor="end", fill=QUIET)
+    _box(canvas, mean, "vector", stroke=OUTPUT)
+    canvas.text((mean[0] + WIDE / 2 + 8, mean[1] - 1), "the mean of the", size=13, anchor="start", fill=QUIET)
+    canvas.text((mean[0] + WIDE / 2 + 8, mean[1] + 15), "memory, by them", size=13, anchor="start", fill=QUIET)
+    canvas.text((mean[0] - WIDE / 2 - 8, mean[1] - 1), "weights: a softmax", size=13, anchor="end", fill=QUIET)
+    canvas.text((mean[0] - WIDE / 2 - 8, mean[1] + 15), "over the positions", size=13, anchor="end", fill=QUIET)
     return canvas.svg(
-        (right + 92, 240),
+        (WIDTH, mean[1] + HIGH / 2 + 5),
         "Attention",
         "A query is compared with every position of the memory. Lines are as wide as the weights: "
-        + ", ".join(f"{word} {weight:.2f}" for word, weight in zip(SOURCE, weights[0].tolist(), strict=False))
+        + ", ".join(f"{word} {weight:.2f}" for word, weight in zip(SOURCE, shares, strict=True))
         + ". The weighted mean of the memory is the context vector.",
     )
 
 
 def feeding():
     canvas = Canvas()
-    canvas.text((8, 22), "Input feeding", size=15, anchor="start", weight="600", fill=INK)
-    for n, (word, before) in enumerate(zip(TARGET, FED, strict=True)):
-        x = 60 + n * 132.0
-        canvas.text((x, 250), before, size=13, fill=QUIET)
-        _arrow(canvas, (x, 236), (x, 216), INPUT)
-        _box(canvas, (x, 198), "cell")
-        _arrow(canvas, (x, 180), (x, 158), STATE)
-        _box(canvas, (x, 140), "attends")
-        _arrow(canvas, (x, 122), (x, 100), STATE)
-        _box(canvas, (x, 82), "y", stroke=OUTPUT)
-        _arrow(canvas, (x, 64), (x, 48), RULE)
-        canvas.text((x, 40), word, size=13, fill=INK)
-        if n < 3:
-            _arrow(canvas, (x + WIDE / 2, 198), (x + 132 - WIDE / 2, 198), STATE)
-            ends = (x + WIDE / 2, 82.0), (x + 62, 90.0), (x + 66, 170.0), (x + 132 - WIDE / 2 - 4, 187.0)
-            canvas.curve(ends, stroke=OUTPUT, dash="5 4")
-            canvas.head((x + 132 - WIDE / 2, 188), 0.3, fill=OUTPUT)
+    said, attends, cell = 62.0, 120.0, 178.0
+    for x, word, before in zip(PLACES, TARGET, FED, strict=True):
+        canvas.text((x, 18), word, size=13, fill=INK)
+        _arrow(canvas, (x, said - HIGH / 2), (x, 25), OUTPUT)
+        _box(canvas, (x, said), "y", stroke=OUTPUT)
+        _arrow(canvas, (x, attends - HIGH / 2), (x, said + HIGH / 2), STATE)
+        _box(canvas, (x, attends), "attends")
+        _arrow(canvas, (x, cell - HIGH / 2), (x, attends + HIGH / 2), STATE)
+        _box(canvas, (x, cell), "cell")
+        _arrow(canvas, (x, 222), (x, cell + HIGH / 2), INPUT)
+        canvas.text((x, 236), before, size=13, fill=QUIET)
+    for x, after in pairwise(PLACES):
+        side, other, between = x + WIDE / 2, after - WIDE / 2, (x + after) / 2
+        _arrow(canvas, (side, cell + 7), (other, cell + 7), STATE)
+        canvas.curve([(side, said), (between + 4, said), (between - 4, cell - 9), (other - 8, cell - 9)], **FEEDING)
+        canvas.head((other, cell - 9), 0.0, fill=OUTPUT)
     return canvas.svg(
-        (60 + 3 * 132 + 56, 264),
+        (WIDTH, 248),
         "Input feeding",
         "At each step the cell takes the symbol before and its own state, attends, and joins both to y. A dashed arrow "
         "leads from y into the cell's next step: without it, attention is no part of the recurrence.",

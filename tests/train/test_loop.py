@@ -22,7 +22,7 @@ def test_the_loop_equals_the_same_loop_written_by_hand():
     train(
         model, loss, batches, Settings(epochs=2, learning_rate=0.02, clip_norm=0.5, weight_decay=0.1), progress="quiet"
     )
-    optimizer = torch.optim.AdamW(hand.parameters(), lr=0.02, weight_decay=0.1)
+    optimizer = torch.optim.AdamW(hand.parameters(), lr=0.02, weight_decay=0.1, fused=True)
     torch.manual_seed(0)
     for epoch in range(2):
         for index in range(len(batches)):

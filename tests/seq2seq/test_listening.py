@@ -12,7 +12,8 @@ import everystep as es
 from agreement import check_same, gradients
 from everystep.engines.stepping import each_stream
 from everystep.seq2seq.decoder import Forced
-from everystep.seq2seq.listening import Hears
+from everystep.seq2seq.listening import AT_ONCE, Hears
+from everystep.text import BEGIN, END, PAD
 from seq2seq.made import SHAPES, batch, model
 
 MORE = {"tied": "all", "readout_embedding": True, "decoder_layers": 2, "dropout": 0.3}
@@ -121,3 +122,23 @@ def test_a_decoder_that_ran_freely_is_saved_and_copied_as_before():
             assert copy.decoder.listening.cell is copy.decoder.cell
             assert copy.decoder.listening.embedding is copy.decoder.embedding
             torch.testing.assert_close(copy.loss(pairs, 0.0), loss, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("most", [0, 1, AT_ONCE, AT_ONCE + 3])
+@pytest.mark.parametrize(("shape", "seed"), [("none", 0), ("before, fed", 4)])  # some end, others never do
+def test_greedy_search_says_what_single_steps_say(shape, seed, most):
+    network, pairs = model(seed, **SHAPES[shape]).eval(), batch([0, 1, 2, 0])
+    memory = network.encode(pairs.source, pairs.source_lengths)
+    state, symbols, expected = network.start(memory), torch.full((4,), BEGIN), []
+    for _ in range(most):
+        scores, state, _ = network.advance(state, symbols, memory)
+        symbols = scores.argmax(-1)
+        expected.append(symbols)
+    said, lengths = network.greedy(pairs.source, pairs.source_lengths, most)
+    assert len(said) == max([0, *lengths.tolist()])
+    assert most < AT_ONCE or len(set(lengths.tolist())) > 1
+    for row, length in enumerate(lengths.tolist()):
+        by_hand = [symbols[row].item() for symbols in expected]
+        assert length == (by_hand.index(END) + 1 if END in by_hand else most)
+        assert said[:length, row].tolist() == by_hand[:length]
+        assert (said[length:, row] == PAD).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -11,6 +12,9 @@ from everystep.cell import Cell, tap
 from everystep.layers.beside import changed, put, taken
 from everystep.seq2seq.readout import Readout
 from everystep.seq2seq.states import named_state
+from everystep.unroll import unroll
+
+AT_ONCE = 16  # steps of free running between two looks at what was said: a call costs about as much as two of them
 
 
 class Hears(NamedTuple):
@@ -96,3 +100,24 @@ class Listening(Cell[Any]):
         if not self.draws:
             return x.x, {"told": x.told}
         return taken("Listening", x, ["told", *(["kept"] if self.drops else [])])
+
+
+def speaking(cell: Listening, first: Tensor, state: Any, context: Any = None) -> Iterator[Tensor]:
+    """Run freely without end.
+
+    Args:
+        cell: Hears itself.
+        first: (batch,) int64, the symbol that it is told at the first step.
+        state: Of the decoder's cell, before the first step.
+        context: As the cell takes it.
+
+    Yields:
+        The symbols of some further steps, (steps, batch).
+    """
+    embedded = cell.embedding(first).expand(AT_ONCE, -1, -1)
+    told, state = embedded.new_zeros(AT_ONCE, len(first), 1), cell.begun(state)
+    told[0] = 1
+    while True:
+        out = unroll(cell, Hears(embedded, told), state, context=context, record=["symbol"])
+        state, told = out.state, torch.zeros_like(told)
+        yield out.record["symbol"]

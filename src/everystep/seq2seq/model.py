@@ -15,6 +15,7 @@ from everystep.seq2seq.config import ATTENTIONS, PRECISIONS, Seq2SeqConfig
 from everystep.seq2seq.decoder import Decoder, Forced, Memory
 from everystep.seq2seq.embedding import embedding
 from everystep.seq2seq.encoder import Encoder
+from everystep.seq2seq.listening import speaking
 from everystep.seq2seq.readout_loss import readout_loss
 from everystep.seq2seq.symbols import check_symbols, drop_words
 from everystep.text import BEGIN, END, PAD, Padded, PairBatch
@@ -203,16 +204,15 @@ class Seq2Seq(nn.Module):
             What is said, up to the end symbol, and lengths with it counted; what has no end after ``most`` symbols is
             cut there.
         """
-        memory = self.encode(source, lengths)
-        state, symbols = self.start(memory), torch.full_like(source[0], BEGIN) if len(source) else lengths * 0 + BEGIN
-        going, said = torch.ones_like(symbols, dtype=torch.bool), []
-        while going.any() and len(said) < most:
-            scores, state, _ = self.advance(state, symbols, memory)
-            symbols = torch.where(going, scores.argmax(-1), PAD)
-            said.append(symbols)
-            going = going & (symbols != END)
-        numbers = torch.stack(said) if said else symbols.new_empty(0, len(symbols))
-        return Padded(numbers, _lengths(numbers))
+        memory, first = self.encode(source, lengths), source.new_full(source.shape[1:], BEGIN)
+        numbers = first.new_empty(0, len(first))
+        for symbols in speaking(self.decoder.listening, first, memory.start, memory.looked):
+            numbers = torch.cat([numbers, symbols])[:most]
+            if len(numbers) == most or (numbers == END).any(0).all():
+                break
+        said = _lengths(numbers)
+        within = torch.arange(len(numbers), device=said.device).unsqueeze(1) < said
+        return Padded(numbers.masked_fill(~within, PAD)[within.any(1)], said)
 
 
 def _lengths(numbers: Tensor) -> Tensor:

@@ -124,7 +124,7 @@ def test_monotonic_attention_keeps_its_gradient_over_positions_that_stop_for_sur
     attention, (memory, queries) = of_kind(Monotonic), memory_and_queries()
     for way in (-1, 1):
         with torch.no_grad():
-            attention.r.fill_(800.0 * way)  # p is 0 or 1 in float64
+            attention.get_parameter("r").fill_(800.0 * way)  # p is 0 or 1 in float64
         vectors, weights = attended(attention, queries, attention.look(memory, LENGTHS))
         gradients = torch.autograd.grad(vectors.square().sum(), list(attention.parameters()))
         assert all(gradient.isfinite().all() for gradient in gradients)

@@ -142,3 +142,14 @@ def test_greedy_search_says_what_single_steps_say(shape, seed, most):
         assert length == (by_hand.index(END) + 1 if END in by_hand else most)
         assert said[:length, row].tolist() == by_hand[:length]
         assert (said[length:, row] == PAD).all()
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's own, where its graph breaks
+@pytest.mark.parametrize("shape", ["none", "before, fed"])
+def test_torch_compile_takes_a_loss_with_some_truth(shape):
+    network, pairs = model(**SHAPES[shape]), batch()
+    torch.manual_seed(0)
+    expected = network.loss(pairs, 0.5)
+    torch.manual_seed(0)
+    found = torch.compile(network, backend="aot_eager")(pairs, 0.5)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)

@@ -46,15 +46,11 @@ class Attentive(Cell[Any]):
             )
         seen = {SEEN: "mask.1"} if isinstance(attention, Remembering) else {}  # as long as there are positions
         self._parts, self._own = (*parts, *seen), len(cell.part_sizes)
+        self.State = named_state(*self._parts)
         super().__init__(input_size, cell.output_size if output_size is None else output_size, **parts, **seen)
         self.cell = cell
         self.attention: Any = attention
         self.join = nn.Linear(cell.output_size + attention.memory_size, self.output_size)
-
-    @property
-    def State(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]  # noqa: N802
-        """The NamedTuple of its parts."""
-        return named_state(*self._parts)
 
     def initial_state(self, batch_size: int, like: Tensor, context: Any = None) -> Any:
         """Make the state before the first step: the stack's own, zeros for a query, what attention begins with."""

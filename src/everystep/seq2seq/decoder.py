@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -72,6 +71,8 @@ class Decoder(nn.Module):
         (torch.Size([3, 50]), tensor(2))
     """
 
+    listening: Listening  # this decoder as a cell that runs freely
+
     def __init__(
         self,
         embedding: nn.Embedding,
@@ -102,6 +103,8 @@ class Decoder(nn.Module):
         self.embedding = embedding
         self.dropout = nn.Dropout(dropout)
         self.readout = Readout(cell.output_size, self.embedding, tied=tied, sees_embedding=readout_embedding)
+        free = Listening(self.cell, self.embedding, self.readout, self.dropout)
+        self.__dict__["listening"] = free  # made of modules that are registered here, and so not registered itself
 
     def remember(self, encoded: Encoded, start: Mapping[str, Tensor]) -> Memory:
         """Make ready what all steps need.
@@ -153,11 +156,6 @@ class Decoder(nn.Module):
             record=["entered"], engine=engine,
         )  # fmt: skip
         return Forced(out.y, out.record["entered"], out.engine)
-
-    @cached_property
-    def listening(self) -> Listening:
-        """The cell that runs freely: made of this decoder's modules, and none of them itself."""
-        return Listening(self.cell, self.embedding, self.readout, self.dropout)
 
     def advance(self, state: Any, symbols: Tensor, memory: Memory) -> tuple[Tensor, Any, Tensor | None]:
         """Take one step of a search.

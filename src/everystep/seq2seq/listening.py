@@ -48,16 +48,12 @@ class Listening(Cell[Any]):
     def __init__(self, cell: Cell[Any], embedding: nn.Embedding, readout: Readout, dropout: nn.Dropout) -> None:
         parts = {**cell.part_sizes, "said": embedding.embedding_dim}
         self._parts = tuple(parts)
+        self.State = named_state(*self._parts)
         super().__init__({"x": embedding.embedding_dim, "told": 1}, cell.output_size, **parts)
         self.cell = cell
         self.embedding = embedding
         self.readout = readout
         self.dropout = dropout
-
-    @property
-    def State(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]  # noqa: N802
-        """The NamedTuple of its parts."""
-        return named_state(*self._parts)
 
     def begun(self, state: Any) -> Any:
         """Give the state before the first step, in which nothing was said, of the cell's own."""

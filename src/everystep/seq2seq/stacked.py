@@ -42,13 +42,9 @@ class Stacked(Cell[Any]):
         _check(cells)
         sizes = {f"layer{n}_{part}": size for n, cell in enumerate(cells) for part, size in cell.part_sizes.items()}
         self._parts = tuple(sizes)
+        self.State = named_state(*self._parts)
         super().__init__(cells[0].input_size, cells[-1].output_size, **sizes)
         self.cells: Any = nn.ModuleList(cells)
-
-    @property
-    def State(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]  # noqa: N802
-        """The NamedTuple of the parts of all cells."""
-        return named_state(*self._parts)
 
     def initial_state(self, batch_size: int, like: Tensor, context: Any = None) -> Any:  # noqa: ARG002
         """Make the state before the first step: each cell's own."""

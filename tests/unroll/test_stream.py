@@ -226,6 +226,11 @@ def test_context_goes_to_every_step():
     cell, x, context = Cell(), torch.randn(4, 2, 3), Context(torch.randn(2, 3))
     stream = es.stream(cell, 2, context=context, engine="llvm")
     assert torch.equal(stepped(stream, x), unrolled(cell, x, context=context, engine="llvm").y)
+    for other in (Context(torch.randn(2, 3)), Context(torch.randn(2, 1).expand(2, 3))):
+        stream.reset()
+        stream.context = other
+        assert torch.equal(stepped(stream, x), unrolled(cell, x, context=other, engine="llvm").y)
+        assert stream.context is other
 
 
 # what comes in and what goes out

@@ -22,6 +22,14 @@ class Looping:
         self._step = job.step
         self.set(job.state)
 
+    def set_quickly(self, _state: Any) -> bool:
+        """Put another state in its place the short way; there is none."""
+        return False
+
+    def see_quickly(self, _context: Any) -> bool:
+        """Take over another context the short way; there is none."""
+        return False
+
     def parts(self) -> Parts:
         """The state, in memory of its own."""
         return tuple(part.clone() for part in self._parts)

@@ -95,11 +95,24 @@ class Stream(Generic[S]):
 
     @state.setter
     def state(self, state: S) -> None:
+        if self._running.set_quickly(state):
+            return
         job = self._job(state)
         for name, old, new in zip(job.step.part_names, self._running.parts(), job.state, strict=True):
             if old.shape != new.shape:
                 raise ShapeError(f"{self._who}: state part {name} is {batched(new)}; this stream has {batched(old)}.")
         self._running.set(job.state)
+
+    @property
+    def context(self) -> Any:
+        """What every step is handed besides x; set it to go on with another one, the state stays."""
+        return self._context
+
+    @context.setter
+    def context(self, context: Any) -> None:
+        self._context = context
+        if not self._running.see_quickly(context):
+            self.refresh()
 
     def reset(self, rows: Any = None) -> None:
         """Put the state back to ``cell.initial_state``, not to ``state=``; zeros for a plain function.
@@ -156,11 +169,8 @@ class Stream(Generic[S]):
 
     def _choose(self, job: Job) -> None:
         """Find who takes the steps from here on."""
-        if self._asked == "reference":
-            chosen = Looping(job), "reference", 'engine="reference" was asked for'
-        else:
-            chosen = self._compiled(job)
-        self._running, self.engine, self.why = chosen
+        asked = Looping(job), "reference", 'engine="reference" was asked for'
+        self._running, self.engine, self.why = asked if self._asked == "reference" else self._compiled(job)
 
     def _compiled(self, job: Job) -> tuple[Any, str, str]:
         try:

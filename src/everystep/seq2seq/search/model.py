@@ -79,18 +79,23 @@ class Rows:
         if not _is_whole(rows, len(self._owner)):
             self._state = select(self._state, torch.from_numpy(rows).to(self._device))
         if not np.array_equal(owner, self._owner):
-            self._memory = take(self._every, torch.from_numpy(owner).to(self._device))
+            self._memory = self._memory_of(owner)
         self._owner = owner
 
+    def _memory_of(self, owner: np.ndarray) -> Any:
+        if np.array_equal(owner, self._owner[: len(owner)]):
+            return take(self._memory, slice(len(owner)))  # the first rows of what is there: nothing is copied
+        return take(self._every, torch.from_numpy(owner).to(self._device))
 
-def take(memory: Any, rows: Tensor) -> Any:
+
+def take(memory: Any, rows: Tensor | slice) -> Any:
     """Take rows of a memory: of its tensors, and of what has ``select``."""
     if memory is None:
         return None
     if isinstance(memory, Tensor):
         return memory[rows]
     if hasattr(memory, "select"):
-        return memory.select(rows)
+        return memory.select(torch.arange(rows.stop) if isinstance(rows, slice) else rows)
     if not isinstance(memory, tuple):
         raise StateError(
             f"search: memory holds {described(memory)}; expected a tensor with a row for each sentence, a tuple of "

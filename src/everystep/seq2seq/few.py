@@ -1,0 +1,107 @@
+"""Steps of a search with few rows: one call of compiled code each, whose weights stay packed from search to search."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from threading import Lock
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from everystep.cell import Cell, listen
+from everystep.seq2seq.attention import Looked
+from everystep.unroll.stream import Stream, stream
+
+KEPT = 8  # streams, each with its own packed weights
+WIDER = 4  # rows that a stream may have too many: they cost less than another stream
+
+
+class Telling(Cell[Any]):
+    """A cell that puts out where it looked beside what it puts out.
+
+    Args:
+        cell: The cell.
+        places: Of the memory; 0 for a cell that does not attend.
+    """
+
+    def __init__(self, cell: Cell[Any], places: int) -> None:
+        self.State = cell.State
+        super().__init__(cell.input_size, cell.output_size + places, **cell.part_sizes)
+        self.cell = cell
+
+    def initial_state(self, batch_size: int, like: Tensor, context: Any = None) -> Any:
+        """Make the state before the first step: the cell's own."""
+        return self.cell.initial_state(batch_size, like, *(() if context is None else (context,)))
+
+    def step(self, state: Any, x: Tensor, *context: Any) -> tuple[Any, Tensor]:
+        """Take a step of the cell."""
+        with listen() as taps:
+            state, y = self.cell.step(state, x, *context)
+        return state, torch.cat([y, taps["attention"]], dim=-1) if "attention" in taps else y
+
+
+class Few:
+    """Steps of a cell for few rows, whose state and memory are given anew each time.
+
+    Args:
+        cell: A decoder's cell, in evaluation mode.
+    """
+
+    def __init__(self, cell: Cell[Any]) -> None:
+        self._cell = cell
+        self._streams: OrderedDict[Any, Stream[Any]] = OrderedDict()
+        self._seen: dict[Any, Looked | None] = {}
+        self._lock = Lock()
+
+    def step(self, state: Any, x: Tensor, looked: Looked | None) -> tuple[Any, Tensor, Tensor | None]:
+        """Take a step: the state after, what is put out, and attention weights where the cell attends.
+
+        Args:
+            state: (rows, features) by part.
+            x: (rows, features).
+            looked: The memory of the same rows.
+        """
+        rows = len(x)
+        with self._lock:
+            running = self._running(state, x, looked)
+            more = running.batch_size - rows
+            running.state = type(state)(*(_padded(part, more) for part in state))
+            out = running.step(_padded(x, more))[:rows]
+            after = type(state)(*(part[:rows] for part in running.state))
+        y, weights = out.tensor_split([self._cell.output_size], dim=1)
+        return after, y, None if looked is None else weights
+
+    def _running(self, state: Any, x: Tensor, looked: Looked | None) -> Stream[Any]:
+        """The stream for so many rows, or a few more, over a memory of this length."""
+        rows, places = len(x), 0 if looked is None else looked.keys.shape[1]
+        known = [key for key in self._streams if key[1:] == (places, x.dtype) and 0 <= key[0] - rows <= WIDER]
+        key = min(known, default=(rows, places, x.dtype))
+        if key not in self._streams:
+            self._streams[key] = stream(Telling(self._cell, places), rows, state=state, context=looked)
+            self._seen[key] = looked
+            if len(self._streams) > KEPT:
+                del self._seen[self._streams.popitem(last=False)[0]]
+        self._streams.move_to_end(key)
+        running = self._streams[key]
+        if not _begins(self._seen[key], looked):
+            more = running.batch_size - rows
+            running.context = looked and Looked(*(_padded(part, more) for part in looked))
+            self._seen[key] = looked
+        return running
+
+    def __reduce__(self) -> Any:
+        return Few, (self._cell,)  # a copy packs its own weights
+
+
+def _begins(longer: Looked | None, looked: Looked | None) -> bool:
+    """Whether a memory is another one, or the first rows of it."""
+    if longer is None or looked is None:
+        return longer is looked
+    same = all(one.data_ptr() == other.data_ptr() for one, other in zip(longer, looked, strict=True))
+    return same and longer.keys.stride() == looked.keys.stride() and len(longer.keys) >= len(looked.keys)
+
+
+def _padded(value: Tensor, more: int) -> Tensor:
+    return F.pad(value, (0, 0) * (value.ndim - 1) + (0, more)) if more else value

@@ -1,0 +1,122 @@
+"""Steps of a search with few rows are those of the plain step, whatever was stepped before."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import threading
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from everystep.layers import select
+from everystep.seq2seq.few import KEPT, Few
+from everystep.seq2seq.products import linear
+from seq2seq.made import SHAPES, batch, model
+
+EXACT = {"rtol": 0, "atol": 1e-13}  # two orders of sums of a dozen numbers in float64
+
+
+def parts(network, rows):
+    """A state, what enters, and the memory of some rows of a batch."""
+    pairs = batch()
+    memory = select(network.encode(pairs.source, pairs.source_lengths), torch.tensor(rows))
+    return network.start(memory), network.decoder.embedding(torch.tensor(rows) + 4), memory.looked
+
+
+def hold(found, expected):
+    for ours, theirs in zip(found, expected, strict=True):
+        if isinstance(theirs, Tensor):
+            torch.testing.assert_close(ours, theirs, **EXACT)
+        else:
+            assert ours is theirs or type(ours) is type(theirs)
+            hold(ours or (), theirs or ())
+
+
+def stepped(network, given, few):
+    hold(few.step(*given), network.decoder._plain_step(*given))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@torch.no_grad()
+def test_a_step_of_few_rows_is_the_plain_step(shape):
+    network = model(**SHAPES[shape]).eval()
+    few = Few(network.decoder.cell)
+    for rows in ([0], [2], [0, 1, 2, 2], [1, 1], [2, 0, 1]):
+        stepped(network, parts(network, rows), few)
+
+
+@torch.no_grad()
+def test_the_first_rows_of_a_memory_are_seen_as_they_are():
+    network = model(attention="general").eval()
+    few, (state, x, looked) = Few(network.decoder.cell), parts(network, [0, 1, 2])
+    stepped(network, (state, x, looked), few)
+    for n in (2, 1):
+        stepped(
+            network, (type(state)(*(part[:n] for part in state)), x[:n], type(looked)(*(v[:n] for v in looked))), few
+        )
+    stepped(network, parts(network, [2, 0]), few)  # another memory, in the same stream
+
+
+@torch.no_grad()
+def test_changed_weights_are_seen():
+    network = model(attention="additive").eval()
+    few = Few(network.decoder.cell)
+    stepped(network, parts(network, [0]), few)
+    for parameter in network.parameters():
+        parameter.mul_(0.5)
+    stepped(network, parts(network, [0]), few)
+
+
+@torch.no_grad()
+def test_a_copy_of_a_model_steps_with_its_own_weights():
+    network = model(attention="general").eval()
+    pairs = batch()
+    memory = network.encode(pairs.source, pairs.source_lengths)
+    before = network.advance(network.start(memory), pairs.entering[0], memory)
+    for other in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+        for parameter in other.parameters():
+            parameter.zero_()
+        other.advance(other.start(memory), pairs.entering[0], memory)
+        hold(network.advance(network.start(memory), pairs.entering[0], memory), before)
+
+
+@torch.no_grad()
+def test_only_so_many_streams_are_kept():
+    network = model(attention="none").eval()
+    few = Few(network.decoder.cell)
+    for rows in range(3 * KEPT, 0, -1):
+        stepped(network, (network.decoder.cell.initial_state(rows, x := torch.randn(rows, 5).double()), x, None), few)
+    assert len(few._streams) <= KEPT
+
+
+@torch.no_grad()
+def test_threads_do_not_mix_their_steps():
+    network = model(attention="general").eval()
+    few, given, failed = Few(network.decoder.cell), [parts(network, [row]) for row in range(3)], []
+
+    def work(row):
+        try:
+            for _ in range(20):
+                stepped(network, given[row], few)
+        except AssertionError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(row,)) for row in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+
+
+@pytest.mark.parametrize(("rows", "features", "outputs"), [(1, 1, 1), (1, 7, 33), (300, 20, 9)])
+def test_a_product_without_a_gradient_is_that_of_torch(rows, features, outputs):
+    torch.manual_seed(0)
+    x, weights, bias = torch.randn(rows, features), torch.randn(outputs, features), torch.randn(outputs)
+    close = {"rtol": 0, "atol": 1e-5}  # sums of twenty numbers around 1, in float32
+    torch.testing.assert_close(linear(x, weights, bias), F.linear(x, weights, bias), **close)
+    turned = linear(x.t().contiguous().t(), weights.t().contiguous().t())
+    torch.testing.assert_close(turned, F.linear(x, weights), **close)

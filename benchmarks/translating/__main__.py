@@ -1,7 +1,7 @@
-"""Time training and translating beside the same model written by hand in torch, and beside JoeyNMT where it is installed.
+"""Time training and translating beside the same model written by hand in torch, and beside JoeyNMT where it is there.
 
 Run from the top of the repository: ``python -m benchmarks.translating``. JoeyNMT asks for versions that nothing else
-here can be used with: ``pip install --no-deps joeynmt`` into another environment, and its few imports beside it.
+here can be used with: ``pip install --no-deps joeynmt``, and what it imports, into a directory named in PYTHONPATH.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ def _keep(path: Path, about: dict[str, str], records: list[Record]) -> None:
 
 
 def _line(one: Record) -> str:
-    told = [f"{ratio(one.seconds[side], one.seconds[OURS])[0]:6.2f} times {side}" for side in one.seconds if side != OURS]
+    told = [
+        f"{ratio(one.seconds[side], one.seconds[OURS])[0]:6.2f} times {side}" for side in one.seconds if side != OURS
+    ]
     return f"{one.case:12}{one.work:18}{', '.join(told)}"
 
 

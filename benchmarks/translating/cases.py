@@ -1,8 +1,7 @@
-"""What is trained and translated: models of the recipes, on their texts, or on made ones of like size where these are not here."""
+"""What is trained and translated: models of the recipes, on their texts, or on made ones where these are not here."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,13 +11,13 @@ import torch
 
 from everystep.seq2seq import Seq2Seq, Seq2SeqConfig
 from everystep.text import Pairs, ParallelText, encode_pairs, read_parallel
-from everystep.translate.choices import Choices
+from everystep.translate import read_choices
 from everystep.translate.defaults import filled
 from everystep.translate.fitted import Fitted, bounds_of
 from everystep.translate.fitting import config_of
 from everystep.translate.taught import TaughtBatches
 from everystep.translate.vocabularies import learn_vocabularies
-from recipes.translating.recipe import HERE, read_choices
+from recipes.translating.recipe import HERE
 from recipes.translating.texts import multi30k, spelling
 
 
@@ -92,9 +91,7 @@ def _texts(name: str, data: Path) -> tuple[ParallelText, ParallelText, bool]:
 def _sentences(seed: int) -> ParallelText:
     """13 words a line of 7,996, as often as words of languages are."""
     drawn = np.random.default_rng(seed)
-    lines = [
-        [f"w{n}" for n in np.minimum(drawn.zipf(1.3, max(4, drawn.poisson(13))), 7996)] for _ in range(29_000)
-    ]
+    lines = [[f"w{n}" for n in np.minimum(drawn.zipf(1.3, max(4, drawn.poisson(13))), 7996)] for _ in range(29_000)]
     lines += [[f"w{n + 1}" for n in range(7996)][k : k + 13] for k in range(0, 7996, 13)]
     return read_parallel([" ".join(line) for line in lines], [" ".join(line[::-1]) for line in lines])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,23 +29,18 @@ def training(config: Seq2SeqConfig, batches: Sequence[PairBatch], clip: float, r
     if config.attend == "before":
         raise LeftOut("attends after the update only")
     try:
-        from joeynmt.batch import Batch  # noqa: PLC0415 - seldom installed
-        from joeynmt.model import build_model  # noqa: PLC0415
-        from joeynmt.vocabulary import Vocabulary  # noqa: PLC0415
+        batched, models, vocabulary = (import_module(f"joeynmt.{name}") for name in ("batch", "model", "vocabulary"))
     except ImportError as error:
         raise LeftOut(f"not installed: {error}") from error
     logging.getLogger("joeynmt").setLevel(logging.ERROR)
-    source, target = (Vocabulary(*_symbols(n)) for n in (config.source_symbols, config.target_symbols))
+    source, target = (vocabulary.Vocabulary(*_symbols(n)) for n in (config.source_symbols, config.target_symbols))
     if config.tied == "all":
         target = source
-    model = build_model(_asked(config), source, target)
+    model = models.build_model(_asked(config), source, target)
     model.loss_function = ("crossentropy", config.label_smoothing)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
-    cpu = torch.device("cpu")
-    made = [
-        Batch(**_numbers(batch), src_prompt_mask=None, trg_prompt_mask=None, device=cpu, pad_index=THERE[PAD], eos_index=THERE[END])
-        for batch in batches
-    ]  # fmt: skip
+    fixed = {"src_prompt_mask": None, "trg_prompt_mask": None, "pad_index": THERE[PAD], "eos_index": THERE[END]}
+    made = [batched.Batch(**_numbers(batch), **fixed, device=torch.device("cpu")) for batch in batches]
 
     def run() -> None:
         model.train()
@@ -63,7 +59,7 @@ def _asked(config: Seq2SeqConfig) -> dict[str, Any]:
     embeddings = {"embedding_dim": config.embedding, "scale": False, "dropout": config.dropout}
     shared = {"rnn_type": config.cell, "num_layers": 1, "dropout": config.dropout, "embeddings": embeddings}
     return {
-        "initializer": "xavier",
+        "initializer": "xavier_uniform",
         "tied_embeddings": config.tied == "all",
         "encoder": {"type": "recurrent", "hidden_size": config.units, "bidirectional": True, **shared},
         "decoder": {

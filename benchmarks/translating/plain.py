@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from everystep.seq2seq import Seq2Seq, Seq2SeqConfig
 from everystep.seq2seq.symbols import drop_words
 from everystep.text import PAD, PairBatch
 
-CELLS: dict[str, tuple[type[nn.RNNBase], Any]] = {"lstm": (nn.LSTM, nn.LSTMCell), "gru": (nn.GRU, nn.GRUCell)}
+CELLS: dict[str, tuple[Any, Any]] = {"lstm": (nn.LSTM, nn.LSTMCell), "gru": (nn.GRU, nn.GRUCell)}
 
 
 class Memory(NamedTuple):
@@ -117,13 +117,15 @@ class Plain(nn.Module):
 def alike(ours: Seq2Seq, config: Seq2SeqConfig) -> Plain:
     """Make it with the weights of ours."""
     plain = Plain(config)
-    layers, decoder = ours.encoder.layers.layer0, ours.decoder
-    attention, join = decoder.attention, next(m for name, m in decoder.cell.named_modules() if name.endswith("join"))
+    layers: Any = ours.encoder.layers.layer0
+    decoder, attention = ours.decoder, cast("Any", ours.decoder.attention)
+    join: Any = next(m for name, m in decoder.cell.named_modules() if name.endswith("join"))
     copied = {
         plain.source.weight: ours.encoder.embedding.weight, plain.target.weight: decoder.embedding.weight,
         plain.join.weight: join.weight, plain.join.bias: join.bias,
         plain.readout.weight: decoder.readout.V, plain.readout.bias: decoder.readout.c,
-        **_recurrent(plain.encoder, layers.forward_cell, "_l0"), **_recurrent(plain.encoder, layers.reverse_cell, "_l0_reverse"),
+        **_recurrent(plain.encoder, layers.forward_cell, "_l0"),
+        **_recurrent(plain.encoder, layers.reverse_cell, "_l0_reverse"),
         **_recurrent(plain.cell, decoder.stack.cells[0], ""),
     }  # fmt: skip
     if decoder.readout.P is not None:

@@ -1,4 +1,4 @@
-"""Beam search and greedy search as they are written by hand in torch: everything in tensors, a sentence leaves when done."""
+"""Beam and greedy search as they are written by hand in torch: all in tensors, a sentence leaves when it is done."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ class Said(NamedTuple):
 
 
 @torch.no_grad()
-def beam(model: Plain, source: Tensor, lengths: Tensor, longest: Tensor, forbidden: list[int], width: int) -> list[Said]:
+def beam(
+    model: Plain, source: Tensor, lengths: Tensor, longest: Tensor, forbidden: list[int], width: int
+) -> list[Said]:
     """Search for the best output of each sentence; a hypothesis that ends keeps its place for good.
 
     Args:
@@ -64,7 +66,7 @@ def beam(model: Plain, source: Tensor, lengths: Tensor, longest: Tensor, forbidd
 
 
 @torch.no_grad()
-def greedy(model: Plain, source: Tensor, lengths: Tensor, longest: Tensor, forbidden: list[int]) -> list[int]:
+def greedy(model: Plain, source: Tensor, lengths: Tensor, longest: int, forbidden: list[int]) -> list[int]:
     """Say the likeliest symbol at each step, for one sentence."""
     memory, state = model.encode(source, lengths)
     symbol, said = torch.tensor([BEGIN]), []

@@ -33,7 +33,7 @@ class Record(NamedTuple):
     Attributes:
         case: Name of the model.
         work: What was done.
-        count: Target symbols, or sentences, of a call.
+        many: Target symbols, or sentences, of a call.
         seconds: Of every side, one a round.
         others: Part of the machine that others used meanwhile, 0 to 1.
         left_out: Why a side is not there.
@@ -41,7 +41,7 @@ class Record(NamedTuple):
 
     case: str
     work: str
-    count: int
+    many: int
     seconds: dict[str, list[float]]
     others: float
     left_out: dict[str, str]
@@ -182,10 +182,11 @@ def _greedies(ready: Ready, plain: Plain, source: Any) -> tuple[Callable[[], Any
     numbers, lengths = pad([source])
     limits = fitted.limits(how)
     longest = limits.longest(len(source))
-    return (
-        lambda: search([fitted], [source], how)[0][0].symbols.tolist(),
-        lambda: greedy(plain, numbers, lengths, longest, list(limits.forbidden)),
-    )
+
+    def ours() -> list[int]:
+        return search([fitted], [source], how)[0][0].symbols.tolist()
+
+    return ours, lambda: greedy(plain, numbers, lengths, longest, list(limits.forbidden))
 
 
 def _hold_scores(ours: list[float], theirs: list[float]) -> None:

@@ -35,12 +35,12 @@ def write_page(page: Path, machine: Mapping[str, str], records: Sequence[Record]
 
 
 _ABOUT = (
-    "Training: target symbols a second, loss, gradients, clipping and Adam. Translating: sentences a second, by a model "
-    "that was taught a little. *torch by hand* is the same model with the same weights: `nn.LSTM` or `nn.GRU` over a "
-    "packed batch in the encoder, a loop over `nn.LSTMCell` or `nn.GRUCell` and attention in the decoder, "
+    "Training: target symbols a second, with loss, gradients, clipping and Adam. Translating: sentences a second, by a "
+    "model that was taught a little. *torch by hand* is the same model with the same weights: `nn.LSTM` or `nn.GRU` "
+    "over a packed batch in the encoder, a loop over `nn.LSTMCell` or `nn.GRUCell` and attention in the decoder, "
     "`F.cross_entropy`, `torch.optim.Adam`, a batched beam search. Before any timing both have the same loss, the same "
-    "gradient of the source embedding, and the same scores of what they say. JoeyNMT is its recurrent model of the same "
-    "sizes, whose readout is no embedding. *times* is that side's time by everystep's, the median over rounds."
+    "gradient of the source embedding, and the same scores of what they say. JoeyNMT is its recurrent model of the "
+    "same sizes, whose readout is no embedding. *times* is that side's time by everystep's, the median over rounds."
 )
 
 
@@ -62,4 +62,4 @@ def _times(one: Record, side: str) -> float:
 
 
 def _rate(one: Record, side: str) -> str:
-    return f"{one.count / statistics.median(one.seconds[side]):,.4g}"
+    return f"{one.many / statistics.median(one.seconds[side]):,.4g}"

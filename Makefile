@@ -58,6 +58,8 @@ bench: $(READY)  ## Time everystep beside other libraries (an hour; BENCH=quick:
 	@for file in benchmarks/*.py; do echo "==> $$file"; $(BIN)/python "$$file" || exit 1; done
 	@echo "==> benchmarks/gallery"
 	@$(BIN)/python -m benchmarks.gallery $(BENCH)
+	@echo "==> benchmarks/translating"
+	@$(BIN)/python -m benchmarks.translating $(BENCH) --data '$(RECIPE_DATA)'
 	@echo "==> benchmarks/peers; more columns: $(BIN)/pip install -r benchmarks/peers/requirements.txt"
 	@$(BIN)/python -m benchmarks.peers $(BENCH)
 

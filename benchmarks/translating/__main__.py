@@ -16,8 +16,8 @@ from benchmarks.translating.cases import CASES, prepare
 from benchmarks.translating.race import OURS, Record, races
 from benchmarks.translating.table import text, write_page
 
-ROUNDS = {"full": 7, "quick": 3}
-TAUGHT = {"full": 120, "quick": 24}
+ROUNDS = {"full": 5, "quick": 3}
+TAUGHT = {"full": 60, "quick": 24}
 
 
 def main() -> None:

@@ -85,7 +85,7 @@ def _texts(name: str, data: Path) -> tuple[ParallelText, ParallelText, bool]:
     if (data / folder).exists():
         texts = multi30k(data, "de", "en") if name == "sentences" else spelling(data, "fre")
         return texts.train, texts.valid, False
-    return *(MADE[name](seed) for seed in range(2)), True
+    return MADE[name](0), MADE[name](1), True
 
 
 def _sentences(seed: int) -> ParallelText:

@@ -126,10 +126,41 @@ def test_values_indices_and_every_gradient_are_those_of_the_plain_loop(kind, arg
     check(*made(kind), record="all", **arguments)
 
 
-@pytest.mark.parametrize("rows", [1, 2, 16])
+@pytest.mark.parametrize("rows", [0, 1, 2, 16])
 @pytest.mark.parametrize("kind", [Speaker, Twice], ids=lambda kind: kind.__name__)
 def test_any_number_of_rows(kind, rows):
     check(*made(kind, rows), record="all")
+
+
+class Read(es.Cell[SpeakerState]):
+    """A symbol that a wide x decides, and how many it was heard: all but the sum can be done before the loop."""
+
+    State = SpeakerState
+
+    def __init__(self) -> None:
+        super().__init__(70, EMBEDDED, h=EMBEDDED, said=1)
+        self.U = nn.Linear(70, SYMBOLS)
+        self.E = nn.Embedding(SYMBOLS, EMBEDDED, padding_idx=3)
+
+    def step(self, state: SpeakerState, x: Tensor) -> tuple[SpeakerState, Tensor]:
+        """Take one step."""
+        symbol = self.U(x).argmax(-1)
+        h = state.h + self.E(symbol)
+        return SpeakerState(h, torch.where((symbol == 3).unsqueeze(-1), 0.0, state.said + 1)), torch.tanh(h)
+
+
+@pytest.mark.parametrize("arguments", [{}, RAGGED], ids=["even", "ragged"])
+def test_what_x_alone_decides_is_looked_up_before_the_loop(arguments):
+    torch.manual_seed(0)
+    cell = Read().double()
+    why = es.explain(cell)
+    assert "argmax" in why.loops["training"].split("for every step")[0]
+    assert "E.weight[symbol]" in why.loops["training"].split("for every step")[0]
+    x = torch.randn(STEPS, ROWS, 70, dtype=torch.float64)
+    with torch.no_grad():
+        cell.U.bias[3] += 1  # padding comes, too
+    assert (cell.U(x).argmax(-1) == 3).any()
+    check(cell, x, random_state(cell, ROWS), **arguments)
 
 
 def test_no_step_at_all():

@@ -5,15 +5,36 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from importlib.util import find_spec
+from typing import NamedTuple
 
 from everystep.text import Pairs, Vocabulary
 from everystep.translate.choices import Choices
 
 MANY_WORDS = 12_000  # from so many on, pieces of words serve better
 PIECES = 8000
-SMALL, MEDIUM = 200_000, 5_000_000  # symbols of the training text
 STEPS = 100  # batches in an epoch that a small text is cut into, at least
 MOST_SYMBOLS, LEAST_SYMBOLS = 4096, 256  # of a batch
+
+
+class Usual(NamedTuple):
+    """What serves for texts up to a size."""
+
+    symbols: float  # of the training text, on the longer side
+    embedding: int
+    hidden: int
+    dropout: float
+    epochs: int
+    patience: int
+
+
+# The first was chosen on the recipes for spelling to phones (docs/recipes.md); the others grow from it.
+USUAL = (
+    Usual(60_000, 128, 256, 0.5, 100, 25),
+    Usual(200_000, 128, 256, 0.3, 40, 10),
+    Usual(5_000_000, 256, 512, 0.3, 25, 10),
+    Usual(math.inf, 512, 1024, 0.2, 15, 10),
+)
+LABEL_SMOOTHING = 0.1
 
 
 def kind_for(lines: Sequence[str]) -> str:
@@ -51,18 +72,18 @@ def filled(choices: Choices, pairs: Pairs, metric: str) -> Choices:
         metric: What tells which epoch is best, where it was left open.
     """
     symbols = sum(max(len(one), len(other)) for one, other in zip(pairs.source, pairs.target, strict=True))
-    size = 0 if symbols < SMALL else 1 if symbols < MEDIUM else 2
+    size = next(size for size in USUAL if symbols < size.symbols)
     batch = min(MOST_SYMBOLS, max(LEAST_SYMBOLS, symbols // STEPS))
     steps = math.ceil(symbols / (choices.training.batch_symbols or batch))
     usual = {
-        "embedding": (128, 256, 512)[size],
-        "hidden": (256, 512, 1024)[size],
-        "dropout": (0.1, 0.3, 0.2)[size],
-        "label_smoothing": (0.0, 0.1, 0.1)[size],
-        "epochs": (40, 25, 15)[size],
+        "embedding": size.embedding,
+        "hidden": size.hidden,
+        "dropout": size.dropout,
+        "label_smoothing": LABEL_SMOOTHING,
+        "epochs": size.epochs,
         "warmup_steps": min(400, steps),
         "plateau": 2 if choices.training.schedule == "plateau" else None,
-        "patience": 10,
+        "patience": size.patience,
         "batch_symbols": batch,
         "metric": metric,
     }

@@ -14,7 +14,7 @@ from everystep.seq2seq.readout import Readout
 from everystep.seq2seq.states import named_state
 from everystep.unroll import unroll
 
-AT_ONCE = 16  # steps of free running between two looks at what was said: a call costs about as much as two of them
+FEWEST = 8  # steps of free running that are worth a call
 
 
 class Hears(NamedTuple):
@@ -98,22 +98,25 @@ class Listening(Cell[Any]):
         return taken("Listening", x, ["told", *(["kept"] if self.drops else [])])
 
 
-def speaking(cell: Listening, first: Tensor, state: Any, context: Any = None) -> Iterator[Tensor]:
-    """Run freely without end.
+def speaking(cell: Listening, first: Tensor, state: Any, context: Any, most: int) -> Iterator[Tensor]:
+    """Run freely, each time as many steps again as were taken, so that whoever stops early took at most twice as many.
 
     Args:
         cell: Hears itself.
         first: (batch,) int64, the symbol that it is told at the first step.
         state: Of the decoder's cell, before the first step.
         context: As the cell takes it.
+        most: Steps.
 
     Yields:
         The symbols of some further steps, (steps, batch).
     """
-    embedded = cell.embedding(first).expand(AT_ONCE, -1, -1)
-    told, state = embedded.new_zeros(AT_ONCE, len(first), 1), cell.begun(state)
-    told[0] = 1
-    while True:
-        out = unroll(cell, Hears(embedded, told), state, context=context, record=["symbol"])
-        state, told = out.state, torch.zeros_like(told)
+    embedded, state, done = cell.embedding(first), cell.begun(state), 0
+    while done < most:
+        steps = min(max(FEWEST, done), most - done)
+        told = embedded.new_zeros(steps, len(first), 1)
+        told[: not done] = 1
+        x = Hears(embedded.expand(steps, -1, -1), told)
+        out = unroll(cell, x, state, context=context, record=["symbol"])
+        state, done = out.state, done + steps
         yield out.record["symbol"]

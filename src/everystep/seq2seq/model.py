@@ -206,9 +206,9 @@ class Seq2Seq(nn.Module):
         """
         memory, first = self.encode(source, lengths), source.new_full(source.shape[1:], BEGIN)
         numbers = first.new_empty(0, len(first))
-        for symbols in speaking(self.decoder.listening, first, memory.start, memory.looked):
-            numbers = torch.cat([numbers, symbols])[:most]
-            if len(numbers) == most or (numbers == END).any(0).all():
+        for symbols in speaking(self.decoder.listening, first, memory.start, memory.looked, most):
+            numbers = torch.cat([numbers, symbols])
+            if (numbers == END).any(0).all():
                 break
         said = _lengths(numbers)
         within = torch.arange(len(numbers), device=said.device).unsqueeze(1) < said

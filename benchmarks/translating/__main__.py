@@ -18,6 +18,7 @@ from benchmarks.translating.table import text, write_page
 
 ROUNDS = {"full": 5, "quick": 3}
 TAUGHT = {"full": 60, "quick": 24}
+SCOPES = {"full": list(CASES), "quick": ["spelling"]}
 
 
 def main() -> None:
@@ -41,12 +42,14 @@ def main() -> None:
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.translating", description=__doc__)
     parser.add_argument("scope", nargs="?", default="full", choices=ROUNDS)
-    parser.add_argument("--cases", nargs="*", choices=CASES, default=list(CASES))
+    parser.add_argument("--cases", nargs="*", choices=CASES)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="where the texts of the recipes are")
     parser.add_argument("--seconds", type=float, default=1.0, help="for each side of a race")
     parser.add_argument("--json", type=Path, default=Path("build/translating.json"), help="where results are kept")
     parser.add_argument("--page", type=Path, help="a document to put the table into: docs/translate.md")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    asked.cases = asked.cases or SCOPES[asked.scope]
+    return asked
 
 
 def _keep(path: Path, about: dict[str, str], records: list[Record]) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 _ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+LARGE = 2**22  # multiplications from which on it pays: to set a product up takes forty microseconds
 
 
 def linear(x: Tensor, weights: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -20,6 +21,7 @@ def linear(x: Tensor, weights: Tensor, bias: Tensor | None = None) -> Tensor:
         weights: (outputs, features), of any strides.
         bias: (outputs,).
     """
-    if _ONEDNN and x.dtype is torch.float32 and x.device.type == "cpu":
+    large = _ONEDNN and len(x) * weights.numel() >= LARGE
+    if large and x.dtype is torch.float32 and x.device.type == "cpu":
         return torch.ops.mkldnn._linear_pointwise(x, weights, bias, "none", [], "")  # noqa: SLF001
     return F.linear(x, weights, bias)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from everystep.text import METRICS, ParallelText
 from everystep.translate import Choices, read_choices
@@ -63,6 +63,10 @@ class Recipe(NamedTuple):
     def choices(self, seed: int) -> Choices:
         """Read the configuration."""
         return read_choices(HERE / self.settings).chosen(seed=seed)
+
+    def settled(self, seed: int) -> dict[str, Any]:
+        """Give what the configuration says and nobody would say without it, as plain values."""
+        return self.choices(seed).model_dump(exclude_defaults=True)
 
     @property
     def metrics(self) -> tuple[str, ...]:

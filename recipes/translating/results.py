@@ -26,7 +26,7 @@ def read(recipes: Mapping[str, Recipe], *paths: Path) -> Rows:
             row = json.loads(line)
             recipe = recipes.get(row["recipe"])
             seed = 0 if row["seed"] == ENSEMBLE else row["seed"]
-            if recipe is not None and row["settings"] == recipe.choices(seed).model_dump():
+            if recipe is not None and row["settings"] == recipe.settled(seed):
                 rows[row["recipe"], row["seed"]] = row
     return rows
 

@@ -31,7 +31,7 @@ def fitted(name: str, recipe: Recipe, seed: int, read: Texts, folder: Path) -> R
     return {
         "recipe": name,
         "seed": seed,
-        "settings": recipe.choices(seed).model_dump(),
+        "settings": recipe.settled(seed),
         **{one: metrics[one] for one in ("parameters", "epochs", "best_epoch", "seconds", "figures", "pairs")},
         "tests": scored(name, recipe, [directory], read, folder),
     }
@@ -40,9 +40,8 @@ def fitted(name: str, recipe: Recipe, seed: int, read: Texts, folder: Path) -> R
 def together(name: str, recipe: Recipe, read: Texts, folder: Path) -> Row:
     """Score all seeds of a recipe as an ensemble."""
     directories = [folder / f"{name}-{seed}" for seed in range(recipe.seeds)]
-    settings = recipe.choices(0).model_dump()
     tests = scored(name, recipe, directories, read, folder)
-    return {"recipe": name, "seed": ENSEMBLE, "settings": settings, "models": len(directories), "tests": tests}
+    return {"recipe": name, "seed": ENSEMBLE, "settings": recipe.settled(0), "models": len(directories), "tests": tests}
 
 
 def scored(name: str, recipe: Recipe, directories: Sequence[Path], read: Texts, folder: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.document import write_behind
 from benchmarks.gallery.race import LOOP, LSTM, OURS, PACKAGE, POINT, Record
 from benchmarks.peers.timing import ratio
 
@@ -36,10 +37,7 @@ def text(machine: Mapping[str, str], records: Sequence[Record]) -> str:
 
 def write_page(page: Path, machine: Mapping[str, str], records: Sequence[Record]) -> None:
     """Put the table in the place of what stands behind the mark."""
-    before, mark, _ = page.read_text(encoding="utf-8").partition(MARK)
-    if not mark:
-        raise SystemExit(f"{page}: the line {MARK!r} is missing; figures go behind it.")
-    page.write_text(f"{before}{mark}\n\n{text(machine, records)}", encoding="utf-8")
+    write_behind(MARK, page, text(machine, records))
 
 
 def mean(values: Sequence[float]) -> float:

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.document import write_behind
 from benchmarks.peers import table
 from benchmarks.peers.aims import Extras, summary
 from benchmarks.peers.contender import OURS
@@ -51,10 +52,7 @@ def text(run: Run) -> str:
 
 def write_page(run: Run, page: Path) -> None:
     """Put a run in the place of what stands behind the mark."""
-    before, mark, _ = page.read_text(encoding="utf-8").partition(MARK)
-    if not mark:
-        raise SystemExit(f"{page}: the line {MARK!r} is missing; figures go behind it.")
-    page.write_text(f"{before}{mark}\n\n{text(run)}", encoding="utf-8")
+    write_behind(MARK, page, text(run))
 
 
 def _machine(run: Run) -> str:

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.document import table, write_behind
 from benchmarks.peers.timing import ratio
 from benchmarks.translating.cases import CASES
 from benchmarks.translating.race import JOEY, OURS, PLAIN, TRAINING, Record
@@ -23,15 +24,15 @@ def text(machine: Mapping[str, str], records: Sequence[Record]) -> str:
     models = [f"- {name}: {CASES[name].about}" for name in dict.fromkeys(one.case for one in records)]
     missing = {f"{one.case}: {side} {why}" for one in records for side, why in one.left_out.items()}
     lost = [f"Left out: {'; '.join(sorted(missing))}."] if missing else []
-    return "\n\n".join([_ABOUT, "\n".join(models), "\n".join(where), _table(records), *lost]) + "\n"
+    return (
+        "\n\n".join([_ABOUT, "\n".join(models), "\n".join(where), table(HEAD, map(_cells, records), left=2), *lost])
+        + "\n"
+    )
 
 
 def write_page(page: Path, machine: Mapping[str, str], records: Sequence[Record]) -> None:
     """Put the table in the place of what stands behind the mark."""
-    before, mark, _ = page.read_text(encoding="utf-8").partition(MARK)
-    if not mark:
-        raise SystemExit(f"{page}: the line {MARK!r} is missing; figures go behind it.")
-    page.write_text(f"{before}{mark}\n\n{text(machine, records)}", encoding="utf-8")
+    write_behind(MARK, page, text(machine, records))
 
 
 _ABOUT = (
@@ -42,11 +43,6 @@ _ABOUT = (
     "gradient of the source embedding, and the same scores of what they say. JoeyNMT is its recurrent model of the "
     "same sizes, whose readout is no embedding. *times* is that side's time by everystep's, the median over rounds."
 )
-
-
-def _table(records: Sequence[Record]) -> str:
-    rule = [":--", ":--", *["--:"] * (len(HEAD) - 2)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (HEAD, rule, *map(_cells, records)))
 
 
 def _cells(one: Record) -> tuple[str, ...]:

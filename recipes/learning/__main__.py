@@ -23,6 +23,7 @@ from recipes.learning.models import OURS, TORCH
 from recipes.learning.task import Task
 from recipes.learning.tasks import TASKS, seeds, sides
 from recipes.learning.training import Key, OutOfTimeError, Training
+from recipes.rows import append
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -64,7 +65,7 @@ def _one(task: Task, key: Key, folder: Path, rows: Path, until: float) -> None:
                 return  # another process has just done it
             training = Training(task, key, folder)
             row = _watched(training, key, until)
-            results.append(rows, row)
+            append(rows, row)
             training.done()
     except Timeout:
         return

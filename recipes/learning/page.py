@@ -5,27 +5,24 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from benchmarks.document import table, write_behind
 from recipes.learning import results
 from recipes.learning.models import OURS, TORCH
 from recipes.learning.task import Task
 from recipes.learning.tasks import sides
+from recipes.rows import Row
 
 PAGE = Path(__file__).parents[2] / "docs" / "learning.md"
 MARK = "<!-- From here on the page is written by recipes/learning. -->"
 NOT_YET = "not run yet"
 HEAD = ("cell", "parameters", "seeds", "middle", "worst", "reached", "steps to the goal", "steps", "seconds")
-Row = dict[str, Any]
 
 
 def write(tasks: Mapping[str, Task], rows: results.Rows) -> None:
     """Keep the rows, and put their tables in the place of what stands behind the mark."""
     results.keep(rows)
-    before, mark, _ = PAGE.read_text(encoding="utf-8").partition(MARK)
-    if not mark:
-        raise SystemExit(f"{PAGE}: the line {MARK!r} is missing; tables go behind it.")
-    PAGE.write_text(f"{before}{mark}\n\n{text(tasks, rows)}", encoding="utf-8")
+    write_behind(MARK, PAGE, text(tasks, rows))
 
 
 def text(tasks: Mapping[str, Task], rows: results.Rows) -> str:
@@ -43,7 +40,7 @@ def at_a_glance(tasks: Mapping[str, Task], rows: results.Rows) -> str:
         marks = [_mark(task, cell, _of(task, cell, side, rows)) for task in tasks.values()]
         lines.append((_name(cell, side), *marks))
     head = ("cell", *(task.title.partition(",")[0] for task in tasks.values()))
-    return _table(head, lines)
+    return table(head, lines)
 
 
 def _mark(task: Task, cell: str, chosen: Sequence[Row]) -> str:
@@ -71,7 +68,7 @@ def details(task: Task, rows: results.Rows) -> str:
     found = {pair: _of(task, *pair, rows) for pair in sides(task)}
     lines = [(_name(*pair), *_figures(task, chosen)) for pair, chosen in found.items() if chosen]
     missing = [_name(*pair) for pair, chosen in found.items() if not chosen]
-    parts = [_table(HEAD, lines)] if lines else []
+    parts = [table(HEAD, lines)] if lines else []
     if missing:
         parts.append(f"{NOT_YET.capitalize()}: {', '.join(missing)}.")
     return "\n\n".join(parts)
@@ -102,8 +99,3 @@ def _of(task: Task, cell: str, side: str, rows: results.Rows) -> list[Row]:
 
 def _name(cell: str, side: str) -> str:
     return cell if side == OURS else f"{cell} ({TORCH})"
-
-
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rule = [":--", *["--:"] * (len(head) - 1)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))

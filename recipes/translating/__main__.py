@@ -7,9 +7,9 @@ that is done is not done again.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
+from recipes import rows
 from recipes.translating import page, results, run
 from recipes.translating.table import RECIPES
 
@@ -39,10 +39,8 @@ def _all_seeds(name: str, asked: argparse.Namespace, log: Path) -> None:
         _append(log, run.together(name, recipe, read, asked.folder))
 
 
-def _append(log: Path, row: run.Row) -> None:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
+def _append(log: Path, row: rows.Row) -> None:
+    rows.append(log, row)
     figures = {test: {name: round(value, 2) for name, value in found.items()} for test, found in row["tests"].items()}
     print(f"{row['recipe']}, seed {row['seed']}: {figures}", flush=True)
 

@@ -6,10 +6,12 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.document import table, write_behind
 from everystep.text import METRICS
+from recipes.rows import Row
 from recipes.translating import results
 from recipes.translating.recipe import Aim, Recipe
-from recipes.translating.run import ENSEMBLE, Row
+from recipes.translating.run import ENSEMBLE
 from recipes.translating.table import SPELLINGS
 
 PAGE = Path(__file__).parents[2] / "docs" / "recipes.md"
@@ -22,17 +24,14 @@ MACRO = (Aim("test", "wer", 15.5, "15.94", 14.0), Aim("test", "per", 4.3, "4.39"
 def write(recipes: Mapping[str, Recipe], rows: results.Rows) -> None:
     """Keep the rows, and put their tables in the place of what stands behind the mark."""
     results.keep(rows)
-    before, mark, _ = PAGE.read_text(encoding="utf-8").partition(MARK)
-    if not mark:
-        raise SystemExit(f"{PAGE}: the line {MARK!r} is missing; tables go behind it.")
-    PAGE.write_text(f"{before}{mark}\n\n{text(recipes, rows)}", encoding="utf-8")
+    write_behind(MARK, PAGE, text(recipes, rows))
 
 
 def text(recipes: Mapping[str, Recipe], rows: results.Rows) -> str:
     """Everything that was reached, as Markdown."""
     aimed = [_aimed(recipe.title, aim, _of(name, rows)) for name, recipe in recipes.items() for aim in recipe.aims]
     sizes = [_sizes(recipe, _of(name, rows)) for name, recipe in recipes.items() if _of(name, rows)]
-    parts = ["## What is reached", _table(HEAD, [*aimed, *_macro(rows)]), "## What it takes", _table(SIZES, sizes)]
+    parts = ["## What is reached", table(HEAD, [*aimed, *_macro(rows)]), "## What it takes", table(SIZES, sizes)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -95,8 +94,3 @@ def _range(values: Sequence[int]) -> str:
 
 def _of(name: str, rows: results.Rows) -> list[Row]:
     return [row for (recipe, _), row in rows.items() if recipe == name]
-
-
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rule = [":--", *["--:"] * (len(head) - 1)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))

@@ -10,10 +10,10 @@ from everystep.cli.translator_run import fit_into
 from everystep.text import ParallelText
 from everystep.translate import Translator
 from everystep.translate.reads import count_reads
+from recipes.rows import Row
 from recipes.translating.recipe import Recipe, Texts
 
 ENSEMBLE = "all"  # what stands in the place of a seed where all of them translate together
-Row = dict[str, Any]
 
 
 def fitted(name: str, recipe: Recipe, seed: int, read: Texts, folder: Path) -> Row:

@@ -171,7 +171,9 @@ def test_a_row_of_another_budget_does_not_count(shared_data, tmp_path):
     budget = made["adding"].settings._asdict()
     row = {"task": "adding", "cell": "gru", "side": "everystep", "seed": 0, "score": math.pi}
     for settings in (budget, budget | {"hidden": 1}):
-        results.append(tmp_path / "rows.jsonl", row | {"settings": settings, "seed": settings["hidden"]})
+        importlib.import_module("recipes.rows").append(
+            tmp_path / "rows.jsonl", row | {"settings": settings, "seed": settings["hidden"]}
+        )
     assert [key.seed for key in results.read(made, tmp_path / "rows.jsonl")] == [budget["hidden"]]
 
 

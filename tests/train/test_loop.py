@@ -109,6 +109,14 @@ def test_a_validation_that_is_not_finite_stops_the_run():
         train(Tiny(), loss, Shuffled(data(), 16), SETTINGS, validate=lambda model: math.nan, progress="quiet")
 
 
+def test_complex_parameters_are_trained():
+    model = nn.Module()
+    model.w = nn.Parameter(torch.ones(3, dtype=torch.complex64))
+    batches = Shuffled(torch.ones(8, 3), batch_size=4)
+    train(model, lambda model, x: (model.w * x).abs().sum(), batches, Settings(epochs=2), progress="quiet")
+    assert (model.w.abs() < 1).all()
+
+
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [

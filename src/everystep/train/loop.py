@@ -231,7 +231,8 @@ def _figures(learning: Learning, validate: Validate) -> dict[str, float]:
 
 def _optimizer(model: nn.Module, settings: Settings) -> torch.optim.AdamW:
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
+    real = all(parameter.is_floating_point() for parameter in trained)  # complex ones have no fused kernel
+    return torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=real)
 
 
 def _check_model(model: nn.Module, settings: Settings, validate: Validate | None) -> None:

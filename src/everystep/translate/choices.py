@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from everystep.errors import ArgumentError, EverystepError, UnknownNameError, unknown
+from everystep.seq2seq import Seq2SeqConfig
 
 Count = Annotated[int, Field(ge=1)]
 Whole = Annotated[int, Field(ge=0)]
@@ -39,23 +40,23 @@ class Model(Section):
 
     embedding: Count | None = None
     hidden: Count | None = None
-    encoder_hidden: Count | None = None
-    cell: str = "lstm"
-    decoder_cell: str | None = None
-    encoder_layers: Count = 1
-    decoder_layers: Count = 1
-    bidirectional: bool = True
-    residual: bool = False
-    attention: str = "general"
-    attend: str = "after"
-    input_feeding: bool = False
-    bridge: str = "last"
-    tied: str = "none"
-    readout_embedding: bool = False
+    encoder_hidden: Count | None = Seq2SeqConfig.encoder_hidden
+    cell: str = Seq2SeqConfig.cell
+    decoder_cell: str | None = Seq2SeqConfig.decoder_cell
+    encoder_layers: Count = Seq2SeqConfig.encoder_layers
+    decoder_layers: Count = Seq2SeqConfig.decoder_layers
+    bidirectional: bool = Seq2SeqConfig.bidirectional
+    residual: bool = Seq2SeqConfig.residual
+    attention: str = Seq2SeqConfig.attention
+    attend: str = Seq2SeqConfig.attend
+    input_feeding: bool = Seq2SeqConfig.input_feeding
+    bridge: str = Seq2SeqConfig.bridge
+    tied: str = Seq2SeqConfig.tied
+    readout_embedding: bool = Seq2SeqConfig.readout_embedding
     dropout: Share | None = None
-    word_dropout: Share = 0.0
+    word_dropout: Share = Seq2SeqConfig.word_dropout
     label_smoothing: Share | None = None
-    readout_precision: str = "float32"
+    readout_precision: str = Seq2SeqConfig.readout_precision
 
 
 class Training(Section):

@@ -166,14 +166,12 @@ def _rows(path) -> list[dict]:
 
 
 def test_a_row_of_another_budget_does_not_count(shared_data, tmp_path):
-    results, tasks = room("results"), room("tasks")
+    results, tasks, rows = room("results"), room("tasks"), importlib.import_module("recipes.rows")
     made = {name: make(shared_data) for name, make in tasks.TASKS.items()}
     budget = made["adding"].settings._asdict()
     row = {"task": "adding", "cell": "gru", "side": "everystep", "seed": 0, "score": math.pi}
     for settings in (budget, budget | {"hidden": 1}):
-        importlib.import_module("recipes.rows").append(
-            tmp_path / "rows.jsonl", row | {"settings": settings, "seed": settings["hidden"]}
-        )
+        rows.append(tmp_path / "rows.jsonl", row | {"settings": settings, "seed": settings["hidden"]})
     assert [key.seed for key in results.read(made, tmp_path / "rows.jsonl")] == [budget["hidden"]]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -42,6 +43,21 @@ class Telling(Cell[Any]):
         return state, torch.cat([y, taps["attention"]], dim=-1) if "attention" in taps else y
 
 
+@dataclass
+class _Running:
+    """A stream, and the memory that it was given."""
+
+    stream: Stream[Any]
+    looked: Looked | None
+
+    def look(self, looked: Looked | None, rows: int) -> None:
+        """Give it another memory, unless it begins with this one."""
+        if not _begins(self.looked, looked):
+            more = self.stream.batch_size - rows
+            self.stream.context = looked and Looked(*(_padded(part, more) for part in looked))
+            self.looked = looked
+
+
 class Few:
     """Steps of a cell for few rows, whose state and memory are given anew each time.
 
@@ -51,8 +67,7 @@ class Few:
 
     def __init__(self, cell: Cell[Any]) -> None:
         self._cell = cell
-        self._streams: OrderedDict[Any, Stream[Any]] = OrderedDict()
-        self._seen: dict[Any, Looked | None] = {}
+        self._streams: OrderedDict[Any, _Running] = OrderedDict()
         self._lock = Lock()
 
     def step(self, state: Any, x: Tensor, looked: Looked | None) -> tuple[Any, Tensor, Tensor | None]:
@@ -79,17 +94,14 @@ class Few:
         known = [key for key in self._streams if key[1:] == (places, x.dtype) and 0 <= key[0] - rows <= WIDER]
         key = min(known, default=(rows, places, x.dtype))
         if key not in self._streams:
-            self._streams[key] = stream(Telling(self._cell, places), rows, state=state, context=looked)
-            self._seen[key] = looked
+            made = stream(Telling(self._cell, places), rows, state=state, context=looked)
+            self._streams[key] = _Running(made, looked)
             if len(self._streams) > KEPT:
-                del self._seen[self._streams.popitem(last=False)[0]]
+                self._streams.popitem(last=False)
         self._streams.move_to_end(key)
         running = self._streams[key]
-        if not _begins(self._seen[key], looked):
-            more = running.batch_size - rows
-            running.context = looked and Looked(*(_padded(part, more) for part in looked))
-            self._seen[key] = looked
-        return running
+        running.look(looked, rows)
+        return running.stream
 
     def __reduce__(self) -> Any:
         return Few, (self._cell,)  # a copy packs its own weights

@@ -17,6 +17,7 @@ import torch
 import everystep as es
 from agreement import REPRESENTATIVE, random_state
 from everystep.cells import CELLS
+from everystep.errors import EngineError
 
 STEPS, INPUTS, HIDDEN = 6, 5, 19  # no multiple of a vector's width
 DTYPES = [torch.float32, torch.float64]
@@ -231,6 +232,28 @@ def test_context_goes_to_every_step():
         stream.context = other
         assert torch.equal(stepped(stream, x), unrolled(cell, x, context=other, engine="llvm").y)
         assert stream.context is other
+
+
+class Added(NamedTuple):
+    places: torch.Tensor
+
+
+@pytest.mark.parametrize("refused", [None, 5, Added(torch.ones(3, 4, 3))], ids=["none", "number", "rows"])
+def test_a_context_that_is_refused_leaves_the_stream_as_it_was(refused):
+    context = Added(torch.ones(2, 4, 3))
+    stream = es.stream(
+        lambda state, x, context: (state, x + context.places.sum(1)),
+        2,
+        state=torch.zeros(2, 3),
+        context=context,
+        engine="llvm",
+    )
+    x = torch.zeros(2, 3)
+    before = stream.step(x)
+    with pytest.raises(EngineError):
+        stream.context = refused
+    assert stream.context is context
+    assert torch.equal(stream.step(x), before)
 
 
 # what comes in and what goes out

@@ -110,9 +110,13 @@ class Stream(Generic[S]):
 
     @context.setter
     def context(self, context: Any) -> None:
-        self._context = context
-        if not self._running.see_quickly(context):
-            self.refresh()
+        before, self._context = self._context, context
+        try:
+            if not self._running.see_quickly(context):
+                self.refresh()
+        except Exception:
+            self._context = before  # what was refused leaves the stream as it was
+            raise
 
     def reset(self, rows: Any = None) -> None:
         """Put the state back to ``cell.initial_state``, not to ``state=``; zeros for a plain function.

@@ -35,15 +35,20 @@ def hold(found, expected):
             hold(ours or (), theirs or ())
 
 
+def plain(network, state, x, looked):
+    state, y, weights = network.decoder._plain_step(state, x, looked)
+    return network.decoder.readout(y, x).log_softmax(-1), state, weights
+
+
 def stepped(network, given, few):
-    hold(few.step(*given), network.decoder._plain_step(*given))
+    hold(few.step(*given), plain(network, *given))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @torch.no_grad()
 def test_a_step_of_few_rows_is_the_plain_step(shape):
     network = model(**SHAPES[shape]).eval()
-    few = Few(network.decoder.cell)
+    few = Few(network.decoder.cell, network.decoder.readout)
     for rows in ([0], [2], [0, 1, 2, 2], [1, 1], [2, 0, 1]):
         stepped(network, parts(network, rows), few)
 
@@ -51,7 +56,7 @@ def test_a_step_of_few_rows_is_the_plain_step(shape):
 @torch.no_grad()
 def test_the_first_rows_of_a_memory_are_seen_as_they_are():
     network = model(attention="general").eval()
-    few, (state, x, looked) = Few(network.decoder.cell), parts(network, [0, 1, 2])
+    few, (state, x, looked) = Few(network.decoder.cell, network.decoder.readout), parts(network, [0, 1, 2])
     stepped(network, (state, x, looked), few)
     for n in (2, 1):
         stepped(
@@ -63,7 +68,7 @@ def test_the_first_rows_of_a_memory_are_seen_as_they_are():
 @torch.no_grad()
 def test_changed_weights_are_seen():
     network = model(attention="additive").eval()
-    few = Few(network.decoder.cell)
+    few = Few(network.decoder.cell, network.decoder.readout)
     stepped(network, parts(network, [0]), few)
     for parameter in network.parameters():
         parameter.mul_(0.5)
@@ -86,7 +91,7 @@ def test_a_copy_of_a_model_steps_with_its_own_weights():
 @torch.no_grad()
 def test_only_so_many_streams_are_kept():
     network = model(attention="none").eval()
-    few = Few(network.decoder.cell)
+    few = Few(network.decoder.cell, network.decoder.readout)
     for rows in range(3 * KEPT, 0, -1):
         stepped(network, (network.decoder.cell.initial_state(rows, x := torch.randn(rows, 5).double()), x, None), few)
     assert len(few._streams) <= KEPT
@@ -95,7 +100,7 @@ def test_only_so_many_streams_are_kept():
 @torch.no_grad()
 def test_threads_do_not_mix_their_steps():
     network = model(attention="general").eval()
-    few, given, failed = Few(network.decoder.cell), [parts(network, [row]) for row in range(3)], []
+    few, given, failed = Few(network.decoder.cell, network.decoder.readout), [parts(network, [row]) for row in range(3)], []
 
     def work(row):
         try:

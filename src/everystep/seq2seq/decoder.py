@@ -104,7 +104,7 @@ class Decoder(nn.Module):
         self.embedding = embedding
         self.dropout = nn.Dropout(dropout)
         self.readout = Readout(cell.output_size, self.embedding, tied=tied, sees_embedding=readout_embedding)
-        self._few = Few(self.cell)
+        self._few = Few(self.cell, self.readout)
         free = Listening(self.cell, self.embedding, self.readout, self.dropout)
         self.__dict__["listening"] = free  # made of modules that are registered here, and so not registered itself
 
@@ -172,17 +172,18 @@ class Decoder(nn.Module):
             positions) where it attends; positions past a length have weight 0.
         """
         embedded = self.dropout(self.embedding(symbols))
-        state, y, weights = self._step_for(len(symbols), embedded)(state, embedded, memory.looked)
+        if self._keeps(embedded):
+            return self._few.step(state, embedded, memory.looked)
+        step = self._compiled_step if len(symbols) >= MANY else self._plain_step
+        state, y, weights = step(state, embedded, memory.looked)
         readout = self.readout if torch.is_grad_enabled() else self.readout.found
         scores = readout(self.dropout(y), embedded)
         return torch.log_softmax(scores, dim=-1), state, weights
 
-    def _step_for(self, rows: int, like: Tensor) -> Callable[..., tuple[Any, Tensor, Tensor | None]]:
-        """Choose how a step is taken: weights are packed anew for a call over many rows, and kept for few."""
-        if rows >= MANY:
-            return self._compiled_step
-        kept = rows and not (torch.is_grad_enabled() or self.training) and like.device.type == "cpu"
-        return self._few.step if kept else self._plain_step
+    def _keeps(self, embedded: Tensor) -> bool:
+        """Whether weights are kept packed from step to step, for few rows; a call over many packs them anew."""
+        plain = not (torch.is_grad_enabled() or self.training) and embedded.device.type == "cpu"
+        return plain and 0 < len(embedded) < MANY
 
     def _plain_step(self, state: Any, embedded: Tensor, looked: Looked | None) -> tuple[Any, Tensor, Tensor | None]:
         with listen() as taps:

@@ -13,34 +13,42 @@ from torch.nn import functional as F
 
 from everystep.cell import Cell, listen
 from everystep.seq2seq.attention import Looked
+from everystep.seq2seq.readout import Readout
 from everystep.unroll.stream import Stream, stream
 
 KEPT = 8  # streams, each with its own packed weights
 WIDER = 4  # rows that a stream may have too many: they cost less than another stream
 
 
-class Telling(Cell[Any]):
-    """A cell that puts out where it looked beside what it puts out.
+class Saying(Cell[Any]):
+    r"""A decoder as one cell that puts out all that a search asks for: of every symbol how likely it is to come next.
+
+    .. math:: s(t+1),\ a = \mathrm{step}(s(t),\ e(t+1)), \qquad y = [\log \mathrm{softmax}(\mathrm{readout}(a,\ e));\ \alpha]
+
+    x is e, the symbol that enters, embedded; α is where it looked.
 
     Args:
-        cell: The cell.
+        cell: The decoder's cell; its context is this one's too.
+        readout: Scores every symbol.
         places: Of the memory; 0 for a cell that does not attend.
     """
 
-    def __init__(self, cell: Cell[Any], places: int) -> None:
+    def __init__(self, cell: Cell[Any], readout: Readout, places: int) -> None:
         self.State = cell.State
-        super().__init__(cell.input_size, cell.output_size + places, **cell.part_sizes)
+        super().__init__(cell.input_size, len(readout.c) + places, **cell.part_sizes)
         self.cell = cell
+        self.readout = readout
 
     def initial_state(self, batch_size: int, like: Tensor, context: Any = None) -> Any:
         """Make the state before the first step: the cell's own."""
         return self.cell.initial_state(batch_size, like, *(() if context is None else (context,)))
 
     def step(self, state: Any, x: Tensor, *context: Any) -> tuple[Any, Tensor]:
-        """Take a step of the cell."""
+        """Take a step of the cell, and score what may come next."""
         with listen() as taps:
-            state, y = self.cell.step(state, x, *context)
-        return state, torch.cat([y, taps["attention"]], dim=-1) if "attention" in taps else y
+            state, a = self.cell.step(state, x, *context)
+        said = torch.log_softmax(self.readout(a, x), dim=-1)
+        return state, torch.cat([said, taps["attention"]], dim=-1) if "attention" in taps else said
 
 
 @dataclass
@@ -59,19 +67,20 @@ class _Running:
 
 
 class Few:
-    """Steps of a cell for few rows, whose state and memory are given anew each time.
+    """Steps of a decoder for few rows, whose state and memory are given anew each time.
 
     Args:
         cell: A decoder's cell, in evaluation mode.
+        readout: Its readout.
     """
 
-    def __init__(self, cell: Cell[Any]) -> None:
-        self._cell = cell
+    def __init__(self, cell: Cell[Any], readout: Readout) -> None:
+        self._cell, self._readout = cell, readout
         self._streams: OrderedDict[Any, _Running] = OrderedDict()
         self._lock = Lock()
 
-    def step(self, state: Any, x: Tensor, looked: Looked | None) -> tuple[Any, Tensor, Tensor | None]:
-        """Take a step: the state after, what is put out, and attention weights where the cell attends.
+    def step(self, state: Any, x: Tensor, looked: Looked | None) -> tuple[Tensor, Any, Tensor | None]:
+        """Take a step: log probabilities (rows, symbols), the state after, attention weights where the cell attends.
 
         Args:
             state: (rows, features) by part.
@@ -85,8 +94,8 @@ class Few:
             running.state = type(state)(*(_padded(part, more) for part in state))
             out = running.step(_padded(x, more))[:rows]
             after = type(state)(*(part[:rows] for part in running.state))
-        y, weights = out.tensor_split([self._cell.output_size], dim=1)
-        return after, y, None if looked is None else weights
+        said, weights = out.tensor_split([len(self._readout.c)], dim=1)
+        return said, after, None if looked is None else weights
 
     def _running(self, state: Any, x: Tensor, looked: Looked | None) -> Stream[Any]:
         """The stream for so many rows, or a few more, over a memory of this length."""
@@ -94,7 +103,7 @@ class Few:
         known = [key for key in self._streams if key[1:] == (places, x.dtype) and 0 <= key[0] - rows <= WIDER]
         key = min(known, default=(rows, places, x.dtype))
         if key not in self._streams:
-            made = stream(Telling(self._cell, places), rows, state=state, context=looked)
+            made = stream(Saying(self._cell, self._readout, places), rows, state=state, context=looked)
             self._streams[key] = _Running(made, looked)
             if len(self._streams) > KEPT:
                 self._streams.popitem(last=False)
@@ -104,7 +113,7 @@ class Few:
         return running.stream
 
     def __reduce__(self) -> Any:
-        return Few, (self._cell,)  # a copy packs its own weights
+        return Few, (self._cell, self._readout)  # a copy packs its own weights
 
 
 def _begins(longer: Looked | None, looked: Looked | None) -> bool:

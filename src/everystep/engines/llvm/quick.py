@@ -21,7 +21,7 @@ from everystep.engines.llvm.lowered import Lowered
 from everystep.engines.llvm.memory import laid_out_as
 from everystep.engines.llvm.plainness import is_plain
 from everystep.engines.llvm.programs import Span
-from everystep.engines.llvm.quick_packed import ReadyPacked, quickly_by_lengths, quickly_by_mask
+from everystep.engines.llvm.quick_packed import ReadyPacked, is_whole, quickly_by_lengths, quickly_by_mask
 from everystep.engines.llvm.recipes import BackwardRecipe, ForwardRecipe
 from everystep.engines.llvm.slots import Names
 
@@ -43,9 +43,12 @@ def quickly(
 
 
 def _with_gaps(cell: Any, x: Tensor, state: Any, reverse: bool, lengths: Any, mask: Any) -> tuple[Tensor, Any] | None:
+    found = None
     if mask is None:
-        return quickly_by_lengths(cell, x, state, reverse, lengths)
-    return quickly_by_mask(cell, x, state, reverse, mask) if lengths is None else None
+        found = quickly_by_lengths(cell, x, state, reverse, lengths)
+    elif lengths is None:
+        found = quickly_by_mask(cell, x, state, reverse, mask)
+    return quickly(cell, x, state, reverse) if found is None and is_whole(x, lengths, mask) else found
 
 
 def remember(job: Job, guard: Guard, lowered: Lowered, names: Names, roots: tuple[Tensor, ...]) -> None:

@@ -54,6 +54,16 @@ def quickly_by_mask(cell: Any, x: Tensor, state: Any, reverse: bool, mask: Any) 
     return found[0].gathered(x, state, found[1], pack(mask, reverse=reverse))
 
 
+def is_whole(x: Tensor, lengths: Any, mask: Any) -> bool:
+    """Whether lengths or a mask, of which one is given, name every step, so that there are no gaps."""
+    if x.dim() != 3 or 0 in x.shape[:2] or (lengths is None) == (mask is None):
+        return False
+    if mask is None:
+        return _numbers(lengths) == (x.shape[0],) * x.shape[1]
+    fits = type(mask) is Tensor and mask.dtype is torch.bool and mask.shape == x.shape[:2]
+    return fits and is_plain((mask,)) and bool(mask.all())
+
+
 def quickly_packed(cell: Any, data: Tensor, batch_sizes: Tensor, state: Any, reverse: bool) -> Found:
     """Run a cell over packed data, longest sequence first; as :func:`quickly_by_lengths`, but y is packed too."""
     if type(data) is not Tensor or data.dim() != 2 or not is_plain((batch_sizes,)):

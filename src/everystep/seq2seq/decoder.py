@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,10 +15,12 @@ from everystep.layers import Feedback, VariationalDropout
 from everystep.seq2seq.attention import Attention, Looked
 from everystep.seq2seq.attentive import AttendAfter, AttendBefore, Attentive
 from everystep.seq2seq.encoder import Encoded, Make
-from everystep.seq2seq.few import Few
 from everystep.seq2seq.listening import Hears, Listening
 from everystep.seq2seq.readout import Readout
+from everystep.seq2seq.search.spoken import Said
+from everystep.seq2seq.speaking import ENDING, LIKELY, LOOKED, SAID
 from everystep.seq2seq.stacked import Stacked
+from everystep.seq2seq.streams import Streams
 from everystep.unroll import unroll
 
 MANY = 32  # rows from which on a step of a search is worth calling compiled code for
@@ -104,7 +107,7 @@ class Decoder(nn.Module):
         self.embedding = embedding
         self.dropout = nn.Dropout(dropout)
         self.readout = Readout(cell.output_size, self.embedding, tied=tied, sees_embedding=readout_embedding)
-        self._few = Few(self.cell, self.readout)
+        self._streams = Streams(self.cell, self.embedding, self.readout)
         free = Listening(self.cell, self.embedding, self.readout, self.dropout)
         self.__dict__["listening"] = free  # made of modules that are registered here, and so not registered itself
 
@@ -172,18 +175,26 @@ class Decoder(nn.Module):
             positions) where it attends; positions past a length have weight 0.
         """
         embedded = self.dropout(self.embedding(symbols))
-        if self._keeps(embedded):
-            return self._few.step(state, embedded, memory.looked)
+        if 0 < len(symbols) < MANY and self._kept(embedded):  # a call over many rows packs them anew
+            return self._streams.step(state, embedded, memory.looked)
         step = self._compiled_step if len(symbols) >= MANY else self._plain_step
         state, y, weights = step(state, embedded, memory.looked)
         readout = self.readout if torch.is_grad_enabled() else self.readout.found
         scores = readout(self.dropout(y), embedded)
         return torch.log_softmax(scores, dim=-1), state, weights
 
-    def _keeps(self, embedded: Tensor) -> bool:
-        """Whether weights are kept packed from step to step, for few rows; a call over many packs them anew."""
-        plain = not (torch.is_grad_enabled() or self.training) and embedded.device.type == "cpu"
-        return plain and 0 < len(embedded) < MANY
+    def speak(self, memory: Memory, closed: tuple[int, ...], most: np.ndarray) -> Said | None:
+        """Say the likeliest symbol at each step, and go on from it: see :meth:`Speaker.speak`."""
+        if not self._kept(memory.start[0]):
+            return None
+        said = self._streams.speak(memory.start, memory.looked, closed, most)
+        symbols, likely, ending = (said[:, :, column] for column in (SAID, LIKELY, ENDING))
+        looked = None if memory.looked is None else said[:, :, LOOKED:]
+        return Said(symbols.astype(np.int64), likely, ending, looked)
+
+    def _kept(self, like: Tensor) -> bool:
+        """Whether weights are kept packed from step to step: where they are neither trained nor elsewhere."""
+        return not (torch.is_grad_enabled() or self.training) and like.device.type == "cpu"
 
     def _plain_step(self, state: Any, embedded: Tensor, looked: Looked | None) -> tuple[Any, Tensor, Tensor | None]:
         with listen() as taps:

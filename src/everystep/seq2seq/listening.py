@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -12,9 +11,6 @@ from everystep.cell import Cell, tap
 from everystep.layers.beside import changed, put, taken
 from everystep.seq2seq.readout import Readout
 from everystep.seq2seq.states import named_state
-from everystep.unroll import unroll
-
-FEWEST = 8  # steps of free running that are worth a call
 
 
 class Hears(NamedTuple):
@@ -96,27 +92,3 @@ class Listening(Cell[Any]):
         if not self.draws:
             return x.x, {"told": x.told}
         return taken("Listening", x, ["told", *(["kept"] if self.drops else [])])
-
-
-def speaking(cell: Listening, first: Tensor, state: Any, context: Any, most: int) -> Iterator[Tensor]:
-    """Run freely, each time as many steps again as were taken, so that whoever stops early took at most twice as many.
-
-    Args:
-        cell: Hears itself.
-        first: (batch,) int64, the symbol that it is told at the first step.
-        state: Of the decoder's cell, before the first step.
-        context: As the cell takes it.
-        most: Steps.
-
-    Yields:
-        The symbols of some further steps, (steps, batch).
-    """
-    embedded, state, done = cell.embedding(first), cell.begun(state), 0
-    while done < most:
-        steps = min(max(FEWEST, done), most - done)
-        told = embedded.new_zeros(steps, len(first), 1)
-        told[: not done] = 1
-        x = Hears(embedded.expand(steps, -1, -1), told)
-        out = unroll(cell, x, state, context=context, record=["symbol"])
-        state, done = out.state, done + steps
-        yield out.record["symbol"]

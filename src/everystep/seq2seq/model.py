@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -15,10 +16,12 @@ from everystep.seq2seq.config import ATTENTIONS, PRECISIONS, Seq2SeqConfig
 from everystep.seq2seq.decoder import Decoder, Forced, Memory
 from everystep.seq2seq.embedding import embedding
 from everystep.seq2seq.encoder import Encoder
-from everystep.seq2seq.listening import speaking
 from everystep.seq2seq.readout_loss import readout_loss
+from everystep.seq2seq.search.greedy import greedy
+from everystep.seq2seq.search.limits import Limits
+from everystep.seq2seq.search.spoken import Said
 from everystep.seq2seq.symbols import check_symbols, drop_words
-from everystep.text import BEGIN, END, PAD, Padded, PairBatch
+from everystep.text import END, Padded, PairBatch, pad
 
 
 class Seq2Seq(nn.Module):
@@ -168,6 +171,10 @@ class Seq2Seq(nn.Module):
         """Take one step of a search: see :meth:`Decoder.advance`."""
         return self.decoder.advance(state, symbols, memory)
 
+    def speak(self, memory: Memory, closed: tuple[int, ...], most: np.ndarray) -> Said | None:
+        """Go on from what it says itself: see :meth:`Decoder.speak`."""
+        return self.decoder.speak(memory, closed, most)
+
     @torch.no_grad()
     def alignments(self, batch: PairBatch) -> Tensor:
         """Tell where the decoder looks as it is told each symbol of a target.
@@ -204,18 +211,7 @@ class Seq2Seq(nn.Module):
             What is said, up to the end symbol, and lengths with it counted; what has no end after ``most`` symbols is
             cut there.
         """
-        memory, first = self.encode(source, lengths), source.new_full(source.shape[1:], BEGIN)
-        numbers = first.new_empty(0, len(first))
-        for symbols in speaking(self.decoder.listening, first, memory.start, memory.looked, most):
-            numbers = torch.cat([numbers, symbols])
-            if (numbers == END).any(0).all():
-                break
-        said = _lengths(numbers)
-        within = torch.arange(len(numbers), device=said.device).unsqueeze(1) < said
-        return Padded(numbers.masked_fill(~within, PAD)[within.any(1)], said)
-
-
-def _lengths(numbers: Tensor) -> Tensor:
-    """Steps up to the first end."""
-    ended = (numbers == END).cumsum(0) - (numbers == END).long()
-    return (ended == 0).sum(0)
+        memory = self.encode(source, lengths)
+        found = greedy(self, memory, lengths, limits=Limits(maximum=most, forbidden=()))
+        said = pad([one.symbols.tolist() + [END] * (not one.cut) for one in found])
+        return Padded(said.numbers.to(source.device), said.lengths.to(source.device))

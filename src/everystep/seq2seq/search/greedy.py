@@ -14,6 +14,7 @@ from everystep.seq2seq.search.limits import Bounds, Limits, source_lengths
 from everystep.seq2seq.search.loop import Live, Search, each_by_one
 from everystep.seq2seq.search.model import Model
 from everystep.seq2seq.search.ranking import Ranking
+from everystep.seq2seq.search.spoken import Speaker, spoken
 
 
 def greedy(
@@ -56,8 +57,12 @@ def greedy(
     """
     sources = source_lengths(lengths)
     bounds = Bounds.of(limits or Limits(), sources, prefix)
-    search = Search(each_by_one(_first), 1, 1, 1, 1, ranking or Ranking())
-    return [found[0] for found in search.run(model, memory, sources, bounds)]
+    ranking = ranking or Ranking()
+    found = spoken(model, memory, sources, bounds, ranking) if isinstance(model, Speaker) else None
+    if found is not None:
+        return found
+    search = Search(each_by_one(_first), 1, 1, 1, 1, ranking)
+    return [best for (best,) in search.run(model, memory, sources, bounds)]
 
 
 def _first(found: Candidates, live: Live) -> np.ndarray:  # noqa: ARG001 - a way to pick is asked with both

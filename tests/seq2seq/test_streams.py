@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from everystep.layers import select
-from everystep.seq2seq.few import KEPT, Few
 from everystep.seq2seq.products import linear
+from everystep.seq2seq.streams import KEPT, Streams
 from seq2seq.made import SHAPES, batch, model
 
 EXACT = {"rtol": 0, "atol": 1e-13}  # two orders of sums of a dozen numbers in float64
@@ -35,6 +35,10 @@ def hold(found, expected):
             hold(ours or (), theirs or ())
 
 
+def streams(network):
+    return Streams(network.decoder.cell, network.decoder.embedding, network.decoder.readout)
+
+
 def plain(network, state, x, looked):
     state, y, weights = network.decoder._plain_step(state, x, looked)
     return network.decoder.readout(y, x).log_softmax(-1), state, weights
@@ -48,7 +52,7 @@ def stepped(network, given, few):
 @torch.no_grad()
 def test_a_step_of_few_rows_is_the_plain_step(shape):
     network = model(**SHAPES[shape]).eval()
-    few = Few(network.decoder.cell, network.decoder.readout)
+    few = streams(network)
     for rows in ([0], [2], [0, 1, 2, 2], [1, 1], [2, 0, 1]):
         stepped(network, parts(network, rows), few)
 
@@ -56,7 +60,7 @@ def test_a_step_of_few_rows_is_the_plain_step(shape):
 @torch.no_grad()
 def test_the_first_rows_of_a_memory_are_seen_as_they_are():
     network = model(attention="general").eval()
-    few, (state, x, looked) = Few(network.decoder.cell, network.decoder.readout), parts(network, [0, 1, 2])
+    few, (state, x, looked) = streams(network), parts(network, [0, 1, 2])
     stepped(network, (state, x, looked), few)
     for n in (2, 1):
         stepped(
@@ -68,7 +72,7 @@ def test_the_first_rows_of_a_memory_are_seen_as_they_are():
 @torch.no_grad()
 def test_changed_weights_are_seen():
     network = model(attention="additive").eval()
-    few = Few(network.decoder.cell, network.decoder.readout)
+    few = streams(network)
     stepped(network, parts(network, [0]), few)
     for parameter in network.parameters():
         parameter.mul_(0.5)
@@ -91,16 +95,16 @@ def test_a_copy_of_a_model_steps_with_its_own_weights():
 @torch.no_grad()
 def test_only_so_many_streams_are_kept():
     network = model(attention="none").eval()
-    few = Few(network.decoder.cell, network.decoder.readout)
+    few = streams(network)
     for rows in range(3 * KEPT, 0, -1):
         stepped(network, (network.decoder.cell.initial_state(rows, x := torch.randn(rows, 5).double()), x, None), few)
-    assert len(few._streams) <= KEPT
+    assert len(few._running) <= KEPT
 
 
 @torch.no_grad()
 def test_threads_do_not_mix_their_steps():
     network = model(attention="general").eval()
-    few, given, failed = Few(network.decoder.cell, network.decoder.readout), [parts(network, [row]) for row in range(3)], []
+    few, given, failed = streams(network), [parts(network, [row]) for row in range(3)], []
 
     def work(row):
         try:

@@ -98,7 +98,7 @@ def test_only_so_many_streams_are_kept():
     few = streams(network)
     for rows in range(3 * KEPT, 0, -1):
         stepped(network, (network.decoder.cell.initial_state(rows, x := torch.randn(rows, 5).double()), x, None), few)
-    assert len(few._running) <= KEPT
+    assert len(few._kept) <= KEPT
 
 
 @torch.no_grad()

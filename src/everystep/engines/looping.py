@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from everystep.cell import unheard
@@ -37,6 +39,11 @@ class Looping:
     def set(self, parts: Parts) -> None:
         """Put another state in its place."""
         self._parts = tuple(part.detach().clone() for part in parts)
+
+    def select(self, rows: np.ndarray[Any, Any]) -> None:
+        """Put rows of the state in the place of its rows."""
+        chosen = torch.from_numpy(rows.astype(np.int64))
+        self._parts = tuple(part[chosen.to(part.device)] for part in self._parts)
 
     def stale(self) -> bool:
         """Whether parameters have changed since they were read; they are read at every step."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from everystep.seq2seq.attentive import AttendAfter, AttendBefore, Attentive
 from everystep.seq2seq.encoder import Encoded, Make
 from everystep.seq2seq.listening import Hears, Listening
 from everystep.seq2seq.readout import Readout
+from everystep.seq2seq.search.model import Rows
 from everystep.seq2seq.search.spoken import Said
 from everystep.seq2seq.speaking import ENDING, LIKELY, LOOKED, SAID
 from everystep.seq2seq.stacked import Stacked
@@ -192,9 +194,15 @@ class Decoder(nn.Module):
         looked = None if memory.looked is None else said[:, :, LOOKED:]
         return Said(symbols.astype(np.int64), likely, ending, looked)
 
+    def hold(self, memory: Memory, sentences: int, width: int) -> AbstractContextManager[Rows] | None:
+        """Hold the rows of a search: see :meth:`Holder.hold`."""
+        few = 0 < sentences * width < MANY
+        return self._streams.hold(memory.start, memory.looked, width) if few and self._kept(memory.start[0]) else None
+
     def _kept(self, like: Tensor) -> bool:
         """Whether weights are kept packed from step to step: where they are neither trained nor elsewhere."""
-        return not (torch.is_grad_enabled() or self.training) and like.device.type == "cpu"
+        plain = like.device.type == "cpu" and like.dtype in {torch.float32, torch.float64}
+        return plain and not (torch.is_grad_enabled() or self.training)
 
     def _plain_step(self, state: Any, embedded: Tensor, looked: Looked | None) -> tuple[Any, Tensor, Tensor | None]:
         with listen() as taps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from everystep.seq2seq.encoder import Encoder
 from everystep.seq2seq.readout_loss import readout_loss
 from everystep.seq2seq.search.greedy import greedy
 from everystep.seq2seq.search.limits import Limits
+from everystep.seq2seq.search.model import Rows
 from everystep.seq2seq.search.spoken import Said
 from everystep.seq2seq.symbols import check_symbols, drop_words
 from everystep.text import END, Padded, PairBatch, pad
@@ -170,6 +172,10 @@ class Seq2Seq(nn.Module):
     def advance(self, state: Any, symbols: Tensor, memory: Memory) -> tuple[Tensor, Any, Tensor | None]:
         """Take one step of a search: see :meth:`Decoder.advance`."""
         return self.decoder.advance(state, symbols, memory)
+
+    def hold(self, memory: Memory, sentences: int, width: int) -> AbstractContextManager[Rows] | None:
+        """Hold the rows of a search: see :meth:`Decoder.hold`."""
+        return self.decoder.hold(memory, sentences, width)
 
     def speak(self, memory: Memory, closed: tuple[int, ...], most: np.ndarray) -> Said | None:
         """Go on from what it says itself: see :meth:`Decoder.speak`."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -16,6 +18,7 @@ from everystep.cell import Cell
 from everystep.seq2seq.attention import Looked
 from everystep.seq2seq.readout import Readout
 from everystep.seq2seq.saying import Saying
+from everystep.seq2seq.search.model import Rows, Scores
 from everystep.seq2seq.speaking import SAID, Speaking
 from everystep.text.symbols import END
 from everystep.unroll.stream import Stream, stream
@@ -52,8 +55,8 @@ class Streams:
     """
 
     def __init__(self, cell: Cell[Any], embedding: nn.Embedding, readout: Readout) -> None:
-        self._parts = cell, embedding, readout
-        self._running: OrderedDict[Any, _Running] = OrderedDict()
+        self._cell, self._embedding, self._readout = cell, embedding, readout
+        self._kept: OrderedDict[Any, _Running] = OrderedDict()
         self._lock = Lock()
 
     def step(self, state: Any, x: Tensor, looked: Looked | None) -> tuple[Tensor, Any, Tensor | None]:
@@ -64,14 +67,11 @@ class Streams:
             x: (rows, features).
             looked: The memory of the same rows.
         """
-        cell, _, readout = self._parts
-        rows, places = len(x), _places(looked)
-        with self._lock:
-            running = self._begun((Saying, places), lambda: Saying(cell, readout, places), state, looked).stream
+        rows, symbols = len(x), len(self._readout.c)
+        with self._saying(state, looked) as running:
             out = running.step(_padded(x, running.batch_size - rows))[:rows]
             after = type(state)(*(part[:rows] for part in running.state))
-        said, weights = out.tensor_split([len(readout.c)], dim=1)
-        return said, after, None if looked is None else weights
+        return out[:, :symbols], after, None if looked is None else out[:, symbols:]
 
     def speak(self, state: Any, looked: Looked | None, closed: tuple[int, ...], most: np.ndarray) -> np.ndarray:
         """Let it go on from what it says, until every row has ended.
@@ -85,34 +85,91 @@ class Streams:
         Returns:
             What :class:`Speaking` puts out at each step, (steps, rows, features).
         """
-        rows, places, parts = len(most), _places(looked), self._parts
+        rows, places = len(most), _places(looked)
         said, through = [], np.zeros(rows, dtype=bool)
-        with self._lock:
-            kind, make = (Speaking, places, closed), lambda: Speaking(*parts, places, closed)
-            running = self._begun(kind, make, state, looked).stream
+
+        def make() -> Speaking:
+            return Speaking(self._cell, self._embedding, self._readout, places, closed)
+
+        with self._begun((Speaking, places, closed), make, state, looked) as running:
             nothing = np.empty((running.batch_size, 0), state[0].numpy().dtype)
             while not through.all():
                 said.append(running.step(nothing)[:rows])
                 through |= (said[-1][:, SAID] == END) | (len(said) >= most)
         return np.stack(said)
 
-    def _begun(self, kind: Any, make: Callable[[], Saying | Speaking], state: Any, looked: Looked | None) -> _Running:
-        """A stream of this kind for as many rows, or a few more, that goes on from a state."""
+    @contextmanager
+    def hold(self, state: Any, looked: Looked | None, width: int) -> Iterator[Rows]:
+        """Hold the rows of a search, as many for each sentence as the search is wide.
+
+        Args:
+            state: (sentences, features) by part.
+            looked: The memory of the same sentences.
+            width: Places of each sentence.
+        """
+        with self._saying(_each(state, width), looked and _each(looked, width)) as running:
+            yield HeldRows(running, self._embedding.weight.detach().numpy(), len(self._readout.c))
+
+    def _saying(self, state: Any, looked: Looked | None) -> AbstractContextManager[Stream[Any]]:
+        places = _places(looked)
+        return self._begun((Saying, places), lambda: Saying(self._cell, self._readout, places), state, looked)
+
+    @contextmanager
+    def _begun(
+        self, kind: Any, make: Callable[[], Saying | Speaking], state: Any, looked: Looked | None
+    ) -> Iterator[Stream[Any]]:
+        """Lend a stream of this kind, for as many rows or a few more, that goes on from a state."""
         rows, kind = len(state[0]), (*kind, state[0].dtype)
-        known = [key for key in self._running if key[1:] == kind and 0 <= key[0] - rows <= WIDER]
-        key = min(known, default=(rows, *kind))
-        if key not in self._running:
+        with self._lock:
+            known = [key for key in self._kept if key[1:] == kind and 0 <= key[0] - rows <= WIDER]
+            key = min(known, default=(rows, *kind))
+            running = self._kept.pop(key, None)
+        if running is None:
             cell = make()
-            made = stream(cell, rows, state=cell.begun(state), context=looked)
-            self._running[key] = _Running(cell, made, looked)
-            if len(self._running) > KEPT:
-                self._running.popitem(last=False)
-        self._running.move_to_end(key)
-        self._running[key].begin(state, looked, rows)
-        return self._running[key]
+            running = _Running(cell, stream(cell, rows, state=cell.begun(state), context=looked), looked)
+        running.begin(state, looked, rows)
+        yield running.stream
+        with self._lock:  # what an error went through is not kept
+            self._kept[key] = running
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
 
     def __reduce__(self) -> Any:
-        return Streams, self._parts  # a copy packs its own weights
+        return Streams, (self._cell, self._embedding, self._readout)  # a copy packs its own weights
+
+
+class HeldRows:
+    """The rows of a search in a stream: every place has one, alive or not.
+
+    Args:
+        running: A stream of :class:`Saying`.
+        table: (symbols, embedding), what enters for each symbol.
+        symbols: How many there are.
+    """
+
+    def __init__(self, running: Stream[Any], table: np.ndarray, symbols: int) -> None:
+        self._running, self._table, self._symbols = running, table, symbols
+        self._every, self._places = np.arange(running.batch_size), np.arange(0)
+        self._x = np.zeros((running.batch_size, table.shape[1]), table.dtype)
+
+    def advance(self, symbols: np.ndarray) -> Scores:
+        """Run the model one step further."""
+        self._x[self._places] = self._table[symbols]
+        out = self._running.step(self._x)[self._places]
+        looked = torch.from_numpy(out[:, self._symbols :]) if out.shape[1] > self._symbols else None
+        return Scores(torch.from_numpy(out[:, : self._symbols]), None, looked)
+
+    def keep(self, kept: np.ndarray, places: np.ndarray) -> None:
+        """Let places go on from the rows that are kept; all begin alike, so before the first step nothing moves."""
+        if len(self._places):
+            rows = self._every.copy()
+            rows[places] = self._places[kept]
+            self._running.select(rows)
+        self._places = places
+
+
+def _each(values: Any, width: int) -> Any:
+    return type(values)(*(value.repeat_interleave(width, 0) for value in values))
 
 
 def _places(looked: Looked | None) -> int:

@@ -147,6 +147,28 @@ class Stream(Generic[S]):
             initial = parts
         self._running.set(initial)
 
+    def select(self, rows: Any) -> None:
+        """Go on with other rows, each any number of times: hypotheses of a search that branch, episodes that end.
+
+        Context stays as it is.
+
+        Args:
+            rows: (batch,) numbers of rows; row i goes on from the state of ``rows[i]``.
+
+        Raises:
+            ArgumentError: There are no such rows, or not as many as the batch has.
+
+        Example:
+            >>> import numpy as np, everystep as es
+            >>> stream = es.stream(es.cells.GRU(2, 3), batch_size=3)
+            >>> y = stream.step(np.eye(3, 2, dtype="float32"))
+            >>> before = stream.state.h
+            >>> stream.select([1, 1, 0])
+            >>> bool((stream.state.h == before[[1, 1, 0]]).all())
+            True
+        """
+        self._running.select(_numbers(self._who, rows, self.batch_size))
+
     def refresh(self) -> None:
         """Read the cell's parameters, settings and context again; the state stays.
 
@@ -301,3 +323,15 @@ def _rows(who: str, rows: Any, many: int) -> Tensor:
     if not whole or chosen.ndim > 1 or ((chosen < 0) | (chosen >= many)).any():
         raise ArgumentError(f"{who}: reset got rows {rows!r}; expected numbers 0..{many - 1}, or (batch={many},) bool.")
     return chosen.long()
+
+
+def _numbers(who: str, rows: Any, many: int) -> Array:
+    """Numbers of rows, one for each row."""
+    try:
+        chosen = np.asarray(rows)
+    except (TypeError, ValueError, RuntimeError):
+        chosen = np.empty(0, dtype=object)
+    chosen = chosen if chosen.size else chosen.astype(np.int64)  # an empty list is one of floats
+    if chosen.dtype.kind not in "iu" or chosen.shape != (many,) or ((chosen < 0) | (chosen >= many)).any():
+        raise ArgumentError(f"{who}: select got rows {rows!r}; expected (batch={many},) numbers 0..{many - 1}.")
+    return chosen

@@ -81,15 +81,24 @@ def beam(
 def _likeliest_branches(found: Candidates, live: Live) -> Grown:
     """Give the free places of each sentence to its likeliest branches."""
     sentences, width = live.total.shape
-    count = found.symbols.shape[1]
-    own = np.full((sentences * width, count), -np.inf)
-    own[live.places] = found.log_probabilities
+    own, symbols = _by_place(found, live)
+    count = own.shape[1]
     total = (live.total.reshape(-1, 1) + own).reshape(sentences, width * count)
-    branch = np.argsort(-total, axis=1, kind="stable")[:, :width]  # (sentences, width)
-    total = np.take_along_axis(total, branch, 1)
-    total[np.arange(width) >= live.room[:, None]] = -np.inf
-    symbols = np.zeros((sentences * width, count), dtype=np.int64)
-    symbols[live.places] = found.symbols
-    first = np.arange(sentences)[:, None] * width
-    parent, rank = first + branch // count, branch % count
+    branch = (-total).argsort(axis=1, kind="stable")[:, :width]  # (sentences, width)
+    sentence = np.arange(sentences)[:, None]
+    total = total[sentence, branch]
+    if (live.room < width).any():
+        total[np.arange(width) >= live.room[:, None]] = -np.inf
+    parent, rank = sentence * width + branch // count, branch % count
     return Grown(total, parent, symbols[parent, rank], own[parent, rank])
+
+
+def _by_place(found: Candidates, live: Live) -> Candidates:
+    """Candidates of every place, (places, candidates): -inf where none lives."""
+    places = live.total.size
+    if len(live.places) == places:
+        return found
+    own = np.full((places, found.symbols.shape[1]), -np.inf)
+    symbols = np.zeros(own.shape, dtype=np.int64)
+    own[live.places], symbols[live.places] = found
+    return Candidates(own, symbols)

@@ -20,14 +20,14 @@ class Candidates(NamedTuple):
     symbols: np.ndarray  # (rows, candidates)
 
 
-def candidates(scores: Tensor, count: int | None, banned: np.ndarray, only: np.ndarray) -> Candidates:
+def candidates(scores: Tensor, count: int | None, banned: np.ndarray, only: np.ndarray | None) -> Candidates:
     """Find at least the ``count`` likeliest symbols that may follow each row.
 
     Args:
         scores: Log probabilities, (rows, vocabulary).
         count: How many; ``None`` takes the whole vocabulary in its own order.
         banned: (rows, any number) symbols that may not follow, FREE for none.
-        only: (rows,) the one symbol that has to follow, FREE where any may.
+        only: (rows,) the one symbol that has to follow, FREE where any may; None where all are free.
     """
     if count is None:
         values = scores.double().cpu().numpy()
@@ -38,6 +38,8 @@ def candidates(scores: Tensor, count: int | None, banned: np.ndarray, only: np.n
         values, symbols = likeliest(scores, count + banned.shape[1])
     gone = (symbols[:, :, None] == banned[:, None, :]).any(-1)
     found = Candidates(np.where(gone, -np.inf, values), symbols)
+    if only is None:
+        return found
     forced = only != FREE
     return _only(scores, found, forced, only) if forced.any() else found
 

@@ -47,6 +47,8 @@ class Finished:
         ended = (grown.symbol == END) & (grown.total > -np.inf)
         if ended.any():
             self._add(tree, grown, ended)
+        if not self._ended:
+            return np.zeros(len(self._best), dtype=bool)
         alive = np.where(ended, -np.inf, grown.total).max(1)
         # Nothing alive can enter the list of the n best: see Ranking.bound.
         return self._best[:, -1] >= self._ranking.bound(alive, self._longest + 1)

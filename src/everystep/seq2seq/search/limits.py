@@ -98,12 +98,13 @@ class Bounds:
         begun = padded([[]] * len(sources) if prefix is None else prefix, longest, len(sources))
         return cls(longest, shortest, begun, limits.block, limits.forbidden)
 
-    def only(self, n: int, sentences: np.ndarray) -> np.ndarray:
-        """Tell which symbol has to follow n others, for rows of these sentences; FREE where any may."""
+    def only(self, n: int, sentences: np.ndarray) -> np.ndarray | None:
+        """Tell which symbol has to follow n others, for rows of these sentences, FREE where any may; None: any may."""
+        begun = n < self.prefix.shape[1]
+        if not begun and n < self.longest.min():
+            return None
         only = np.where(n >= self.longest[sentences], END, FREE)
-        if n < self.prefix.shape[1]:
-            only = np.where(self.prefix[sentences, n] >= 0, self.prefix[sentences, n], only)
-        return only
+        return np.where(self.prefix[sentences, n] >= 0, self.prefix[sentences, n], only) if begun else only
 
     def banned(self, sentences: np.ndarray, history: np.ndarray | None, n: int) -> np.ndarray:
         """Tell which symbols may not follow n others: (rows, any number), FREE where there is none.
@@ -113,10 +114,10 @@ class Bounds:
             history: (rows, n) the symbols of each row so far, where n-grams are blocked.
             n: Symbols so far.
         """
-        always = np.broadcast_to(np.array(self.forbidden, dtype=np.int64), (len(sentences), len(self.forbidden)))
-        too_short = np.where(n < self.shortest[sentences], END, FREE)[:, None]
+        always = np.array([self.forbidden], dtype=np.int64).repeat(len(sentences), 0)
+        too_short = [np.where(n < self.shortest[sentences], END, FREE)[:, None]] if n < self.shortest.max() else []
         blocked = [] if history is None else [repeating(history, self.block)]
-        return np.concatenate([always, too_short, *blocked], axis=1)
+        return np.concatenate([always, *too_short, *blocked], axis=1) if too_short or blocked else always
 
 
 def repeating(history: np.ndarray, size: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from everystep.seq2seq.search.candidates import Candidates, candidates
 from everystep.seq2seq.search.finished import Finished
 from everystep.seq2seq.search.hypothesis import Hypothesis
 from everystep.seq2seq.search.limits import Bounds
-from everystep.seq2seq.search.model import Model, Rows, Scores, first_symbols
+from everystep.seq2seq.search.model import Model, Rows, Scores, first_symbols, rows_of
 from everystep.seq2seq.search.ranking import Ranking
 from everystep.seq2seq.search.tree import Layer, Tree
 from everystep.text.symbols import END
@@ -68,22 +68,25 @@ class Search:
             sources: (sentences,) positions of each source.
             bounds: What each output may be.
         """
+        with rows_of(model, memory, len(sources), self.width) as rows:
+            return self._through(rows, sources, bounds)
+
+    def _through(self, rows: Rows, sources: np.ndarray, bounds: Bounds) -> list[list[Hypothesis]]:
+        """Take steps until no hypothesis is alive."""
         tree = Tree()
         finished = Finished(self.n_best, self.ranking, sources, bounds.longest)
         live = self._start(len(sources))
-        rows, symbols = Rows(model, memory, len(sources)), first_symbols(len(live.places))
-        rows.keep(live.places // self.width, live.places // self.width)
+        symbols, owner = first_symbols(len(live.places)), live.places // self.width
+        rows.keep(owner, live.places)
         while len(live.places):
-            n, owner = len(tree.layers), live.places // self.width
-            scores = rows.advance(symbols)
+            n, scores = len(tree.layers), rows.advance(symbols)
             history = self._history(tree, live.places) if bounds.block else None
             banned, only = bounds.banned(owner, history, n), bounds.only(n, owner)
             grown = self.choose(candidates(scores.log_probabilities, self.count, banned, only), live)
             _grow(tree, grown, live, scores)
             parents, live = live, self._survivors(grown, finished.take(tree, grown), live)
-            kept = np.searchsorted(parents.places, grown.parent.ravel()[live.places])
-            rows.keep(kept, live.places // self.width)
-            symbols = grown.symbol.ravel()[live.places]
+            rows.keep(np.searchsorted(parents.places, grown.parent.ravel()[live.places]), live.places)
+            symbols, owner = grown.symbol.ravel()[live.places], live.places // self.width
         return finished.hypotheses(tree)
 
     def _start(self, sentences: int) -> Live:

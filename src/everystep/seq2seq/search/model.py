@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -42,17 +43,57 @@ class Model(Protocol):
         ...
 
 
-class Rows:
-    """The rows that the model runs at one step: exactly the hypotheses that are alive.
+class Rows(Protocol):
+    """The hypotheses of a search that are alive, as the model runs them: one row each.
+
+    Each sentence has as many places as the search is wide; a place is counted over all sentences.
+    """
+
+    def advance(self, symbols: np.ndarray) -> Scores:
+        """Run the model one step further, with a symbol for each row."""
+        ...
+
+    def keep(self, kept: np.ndarray, places: np.ndarray) -> None:
+        """Go on with these rows, each any number of times, in the order of their places, which rise.
+
+        Before the first step there is one row for each sentence.
+        """
+        ...
+
+
+@runtime_checkable
+class Holder(Protocol):
+    """A model that holds the rows of a search itself."""
+
+    def hold(self, memory: Any, sentences: int, width: int) -> AbstractContextManager[Rows] | None:
+        """Hold them for a search; None where it can't.
+
+        Args:
+            memory: What it knows of the sources, one row for each.
+            sentences: How many there are.
+            width: Places of each.
+        """
+        ...
+
+
+def rows_of(model: Model, memory: Any, sentences: int, width: int) -> AbstractContextManager[Rows]:
+    """Give what runs the rows of a search, for as long as it lasts."""
+    held = model.hold(memory, sentences, width) if isinstance(model, Holder) else None
+    return nullcontext(RunAnew(model, memory, sentences, width)) if held is None else held
+
+
+class RunAnew:
+    """Rows whose state and memory are handed to the model at each step: exactly the hypotheses that are alive.
 
     Args:
         model: The model.
         memory: What it knows of the sources, one row for each sentence.
         sentences: How many there are.
+        width: Places of each.
     """
 
-    def __init__(self, model: Model, memory: Any, sentences: int) -> None:
-        self._model, self._every = model, memory
+    def __init__(self, model: Model, memory: Any, sentences: int, width: int) -> None:
+        self._model, self._every, self._width = model, memory, width
         self._state = model.start(memory)
         self._memory, self._owner = memory, np.arange(sentences)
         self._device = next((part.device for part in _tensors((self._state, memory))), torch.device("cpu"))
@@ -74,10 +115,11 @@ class Rows:
         self._state = scores.state
         return scores
 
-    def keep(self, rows: np.ndarray, owner: np.ndarray) -> None:
-        """Go on with these rows, each any number of times, in this order; ``owner`` names the sentence of each."""
-        if not _is_whole(rows, len(self._owner)):
-            self._state = select(self._state, torch.from_numpy(rows).to(self._device))
+    def keep(self, kept: np.ndarray, places: np.ndarray) -> None:
+        """Go on with these rows, and with the memory of their sentences."""
+        owner = places // self._width
+        if not _is_whole(kept, len(self._owner)):
+            self._state = select(self._state, torch.from_numpy(kept).to(self._device))
         if not np.array_equal(owner, self._owner):
             self._memory = self._memory_of(owner)
         self._owner = owner

@@ -47,15 +47,24 @@ class Tree:
             places: Its place there.
         """
         longest = int(layers.max(initial=-1)) + 1
-        symbols = np.full((len(places), longest), PAD)
-        told = np.zeros((len(places), longest))
-        looked: list[Tensor] = []
-        place = places.copy()
+        walked, on = self._walk(layers, places, longest), np.arange(longest) <= layers[:, None]  # (paths, longest)
+        at = np.arange(longest), walked
+        grown = self.layers[:longest]
+        symbols = np.array([layer.symbol for layer in grown])[at] if grown else np.zeros(on.shape, dtype=np.int64)
+        told = np.array([layer.log_probability for layer in grown])[at] if grown else np.zeros(on.shape)
+        looked = [_rows(layer.attention, layer.row[place]) for layer, place in zip(grown, walked.T, strict=True)]
+        some = [part for part in looked if part is not None]
+        return Paths(np.where(on, symbols, PAD), np.where(on, told, 0.0), torch.stack(some, 1) if some else None)
+
+    def _walk(self, layers: np.ndarray, places: np.ndarray, longest: int) -> np.ndarray:
+        """The place of each path in each layer, (paths, longest); 0 past its end."""
+        walked, place = np.zeros((len(places), longest), dtype=np.int64), places
         for t in reversed(range(longest)):
-            layer, on = self.layers[t], layers >= t
-            at = np.where(on, place, 0)
-            symbols[on, t], told[on, t] = layer.symbol[place[on]], layer.log_probability[place[on]]
-            if layer.attention is not None:
-                looked.append(layer.attention[torch.from_numpy(layer.row[at]).to(layer.attention.device)])
-            place = np.where(on, layer.parent[at], place)
-        return Paths(symbols, told, torch.stack(looked[::-1], 1) if looked else None)
+            on = layers >= t
+            walked[:, t] = at = np.where(on, place, 0)
+            place = np.where(on, self.layers[t].parent[at], place)
+        return walked
+
+
+def _rows(attention: Tensor | None, rows: np.ndarray) -> Tensor | None:
+    return None if attention is None else attention[torch.from_numpy(rows).to(attention.device)]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from everystep.cell import listen
 from everystep.layers import select
 from everystep.seq2seq.products import linear
 from everystep.seq2seq.streams import KEPT, Streams
@@ -40,8 +41,9 @@ def streams(network):
 
 
 def plain(network, state, x, looked):
-    state, y, weights = network.decoder._plain_step(state, x, looked)
-    return network.decoder.readout(y, x).log_softmax(-1), state, weights
+    with listen() as taps:
+        state, y = network.decoder.cell.step(state, x, *([] if looked is None else [looked]))
+    return network.decoder.readout(y, x).log_softmax(-1), state, taps.get("attention")
 
 
 def stepped(network, given, few):

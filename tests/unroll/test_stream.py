@@ -17,7 +17,7 @@ import torch
 import everystep as es
 from agreement import REPRESENTATIVE, random_state
 from everystep.cells import CELLS
-from everystep.errors import EngineError
+from everystep.errors import ArgumentError, EngineError
 
 STEPS, INPUTS, HIDDEN = 6, 5, 19  # no multiple of a vector's width
 DTYPES = [torch.float32, torch.float64]
@@ -232,6 +232,38 @@ def test_context_goes_to_every_step():
         stream.context = other
         assert torch.equal(stepped(stream, x), unrolled(cell, x, context=other, engine="llvm").y)
         assert stream.context is other
+
+
+@pytest.mark.parametrize("engine", ["llvm", "reference"])
+@pytest.mark.parametrize("name", REPRESENTATIVE)
+def test_rows_that_are_selected_go_on_from_theirs(name, engine):
+    cell, x, state = made(name, 4)
+    rows = [2, 2, 0, 3]
+    stream = es.stream(cell, 4, state=state, engine=engine)
+    check_rows = unrolled(cell, x[:2], state, engine=engine)
+    for value in x[:2]:
+        stream.step(value)
+    stream.select(rows)
+    taken = type(check_rows.state)(*(part[rows] for part in check_rows.state))
+    check_equal(stream, stepped(stream, x[2:]), unrolled(cell, x[2:], taken, engine=engine))
+
+
+@pytest.mark.parametrize(
+    "rows", [[0], [0, 1, 2], [0, -1], [0, 2], [0.0, 1.0], [True, False], None, [[0, 1]], "ab", [[0], 1]]
+)
+def test_rows_that_are_not_there_are_not_selected(rows):
+    stream = es.stream(CELLS["gru"](2, 3), 2)
+    stream.step(torch.ones(2, 2))
+    before = stream.state.h
+    with pytest.raises(ArgumentError, match="select"):
+        stream.select(rows)
+    assert torch.equal(stream.state.h, before)
+
+
+def test_no_rows_are_selected_of_none():
+    stream = es.stream(CELLS["gru"](2, 3), 0)
+    stream.select([])
+    assert stream.state.h.shape == (0, 3)
 
 
 class Added(NamedTuple):

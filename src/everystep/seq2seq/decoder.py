@@ -25,8 +25,6 @@ from everystep.seq2seq.stacked import Stacked
 from everystep.seq2seq.streams import Streams
 from everystep.unroll import unroll
 
-MANY = 32  # rows from which on a step of a search is worth calling compiled code for
-
 
 class Memory(NamedTuple):
     """What a decoder needs of source sequences; rows first, so that ``layers.select`` takes rows of it."""
@@ -177,13 +175,12 @@ class Decoder(nn.Module):
             positions) where it attends; positions past a length have weight 0.
         """
         embedded = self.dropout(self.embedding(symbols))
-        if 0 < len(symbols) < MANY and self._kept(embedded):  # a call over many rows packs them anew
+        if len(symbols) and self._kept(embedded):
             return self._streams.step(state, embedded, memory.looked)
-        step = self._compiled_step if len(symbols) >= MANY else self._plain_step
-        state, y, weights = step(state, embedded, memory.looked)
-        readout = self.readout if torch.is_grad_enabled() else self.readout.found
-        scores = readout(self.dropout(y), embedded)
-        return torch.log_softmax(scores, dim=-1), state, weights
+        with listen() as taps:
+            state, y = self.cell.step(state, embedded, *_one(memory.looked))
+        scores = self.readout(self.dropout(y), embedded)
+        return torch.log_softmax(scores, dim=-1), state, taps.get("attention")
 
     def speak(self, memory: Memory, closed: tuple[int, ...], most: np.ndarray) -> Said | None:
         """Say the likeliest symbol at each step, and go on from it: see :meth:`Speaker.speak`."""
@@ -196,23 +193,13 @@ class Decoder(nn.Module):
 
     def hold(self, memory: Memory, sentences: int, width: int) -> AbstractContextManager[Rows] | None:
         """Hold the rows of a search: see :meth:`Holder.hold`."""
-        few = 0 < sentences * width < MANY
-        return self._streams.hold(memory.start, memory.looked, width) if few and self._kept(memory.start[0]) else None
+        held = sentences and width and self._kept(memory.start[0])
+        return self._streams.hold(memory.start, memory.looked, width) if held else None
 
     def _kept(self, like: Tensor) -> bool:
         """Whether weights are kept packed from step to step: where they are neither trained nor elsewhere."""
         plain = like.device.type == "cpu" and like.dtype in {torch.float32, torch.float64}
         return plain and not (torch.is_grad_enabled() or self.training)
-
-    def _plain_step(self, state: Any, embedded: Tensor, looked: Looked | None) -> tuple[Any, Tensor, Tensor | None]:
-        with listen() as taps:
-            state, y = self.cell.step(state, embedded, *_one(looked))
-        return state, y, taps.get("attention")
-
-    def _compiled_step(self, state: Any, embedded: Tensor, looked: Looked | None) -> tuple[Any, Tensor, Tensor | None]:
-        wanted = () if looked is None else ("attention",)
-        out = unroll(self.cell, embedded.unsqueeze(0), state, context=looked, record=wanted)
-        return out.state, out.y[0], None if looked is None else out.record["attention"][0]
 
 
 _ATTENTIVE: dict[str, Any] = {"after": AttendAfter, "before": AttendBefore}

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from everystep.cells.initial import uniform
-from everystep.seq2seq.products import linear
 
 
 class Readout(nn.Module):
@@ -44,7 +43,3 @@ class Readout(nn.Module):
     def forward(self, features: Tensor, embedded: Tensor) -> Tensor:
         """Score every symbol: (..., symbols)."""
         return torch.nn.functional.linear(self.inner(features, embedded), self.V, self.c)
-
-    def found(self, features: Tensor, embedded: Tensor) -> Tensor:
-        """Score every symbol, where no gradient is asked for: as ``forward``, the large product faster."""
-        return linear(self.inner(features, embedded), self.V, self.c)

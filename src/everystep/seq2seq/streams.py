@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from everystep.cell import Cell
 from everystep.seq2seq.attention import Looked
+from everystep.seq2seq.held import HeldRows
 from everystep.seq2seq.readout import Readout
 from everystep.seq2seq.saying import Saying
-from everystep.seq2seq.search.model import Rows, Scores
+from everystep.seq2seq.search.model import Rows
 from everystep.seq2seq.speaking import SAID, Speaking
 from everystep.text.symbols import END
 from everystep.unroll.stream import Stream, stream
 
 KEPT = 8  # streams, each with its own packed weights
+LARGEST = 2**28  # bytes that they hold together
 WIDER = 4  # rows that a stream may have too many: they cost less than another stream
 
 
@@ -34,6 +35,12 @@ class _Running:
     cell: Saying | Speaking
     stream: Stream[Any]
     looked: Looked | None
+
+    @property
+    def bytes(self) -> int:
+        """Memory of its weights and of what it looks at."""
+        held = [*self.cell.parameters(), *(self.stream.context or ())]
+        return sum(value.numel() * value.element_size() for value in held)
 
     def begin(self, state: Any, looked: Looked | None, rows: int) -> None:
         """Give it another state, and another memory unless it begins with this one; rows past these are empty."""
@@ -107,8 +114,8 @@ class Streams:
             looked: The memory of the same sentences.
             width: Places of each sentence.
         """
-        with self._saying(_each(state, width), looked and _each(looked, width)) as running:
-            yield HeldRows(running, self._embedding.weight.detach().numpy(), len(self._readout.c))
+        with ExitStack() as lent:
+            yield HeldRows(self._saying, lent, self._embedding.weight.detach().numpy(), state, looked, width)
 
     def _saying(self, state: Any, looked: Looked | None) -> AbstractContextManager[Stream[Any]]:
         places = _places(looked)
@@ -131,45 +138,11 @@ class Streams:
         yield running.stream
         with self._lock:  # what an error went through is not kept
             self._kept[key] = running
-            if len(self._kept) > KEPT:
+            while len(self._kept) > KEPT or sum(one.bytes for one in self._kept.values()) > LARGEST:
                 self._kept.popitem(last=False)
 
     def __reduce__(self) -> Any:
         return Streams, (self._cell, self._embedding, self._readout)  # a copy packs its own weights
-
-
-class HeldRows:
-    """The rows of a search in a stream: every place has one, alive or not.
-
-    Args:
-        running: A stream of :class:`Saying`.
-        table: (symbols, embedding), what enters for each symbol.
-        symbols: How many there are.
-    """
-
-    def __init__(self, running: Stream[Any], table: np.ndarray, symbols: int) -> None:
-        self._running, self._table, self._symbols = running, table, symbols
-        self._every, self._places = np.arange(running.batch_size), np.arange(0)
-        self._x = np.zeros((running.batch_size, table.shape[1]), table.dtype)
-
-    def advance(self, symbols: np.ndarray) -> Scores:
-        """Run the model one step further."""
-        self._x[self._places] = self._table[symbols]
-        out = self._running.step(self._x)[self._places]
-        looked = torch.from_numpy(out[:, self._symbols :]) if out.shape[1] > self._symbols else None
-        return Scores(torch.from_numpy(out[:, : self._symbols]), None, looked)
-
-    def keep(self, kept: np.ndarray, places: np.ndarray) -> None:
-        """Let places go on from the rows that are kept; all begin alike, so before the first step nothing moves."""
-        if len(self._places):
-            rows = self._every.copy()
-            rows[places] = self._places[kept]
-            self._running.select(rows)
-        self._places = places
-
-
-def _each(values: Any, width: int) -> Any:
-    return type(values)(*(value.repeat_interleave(width, 0) for value in values))
 
 
 def _places(looked: Looked | None) -> int:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from everystep.errors import ArgumentError, ShapeError
-from everystep.seq2seq.search.model import Model, Scores
+from everystep.seq2seq.search.model import Model, Rows, Scores, rows_of
 
 
 class Ensemble:
@@ -64,16 +66,43 @@ class Ensemble:
         Raises:
             ShapeError: Their vocabularies differ.
         """
-        told = [
-            Scores(*model.advance(of, symbols, own)) for model, of, own in zip(self.models, state, memory, strict=True)
-        ]
-        sizes = {scores.log_probabilities.shape for scores in told}
-        if len(sizes) > 1:
-            raise ShapeError(
-                f"Ensemble: models give log probabilities of shapes {sorted(map(tuple, sizes))}; expected one "
-                "vocabulary for all."
-            )
-        summed = torch.stack([scores.log_probabilities for scores in told]).logsumexp(0)
-        looked = [scores.attention for scores in told if scores.attention is not None]
-        mean = sum(looked[1:], looked[0]) / len(looked) if looked else None
-        return Scores(summed - math.log(len(told)), tuple(scores.state for scores in told), mean)
+        each = zip(self.models, state, memory, strict=True)
+        return _mean([Scores(*model.advance(of, symbols, own)) for model, of, own in each])
+
+    @contextmanager
+    def hold(self, memory: tuple[Any, ...], sentences: int, width: int) -> Iterator[Rows]:
+        """Hold the rows of each model: see :class:`~everystep.seq2seq.search.model.Holder`."""
+        self.start(memory)  # refuses what does not fit
+        with ExitStack() as held:
+            each = zip(self.models, memory, strict=True)
+            yield _Together([held.enter_context(rows_of(model, own, sentences, width)) for model, own in each])
+
+
+class _Together:
+    """Rows of several models."""
+
+    def __init__(self, each: Sequence[Rows]) -> None:
+        self._each = each
+
+    def advance(self, symbols: np.ndarray) -> Scores:
+        """Run every model one step further."""
+        return _mean([rows.advance(symbols) for rows in self._each])
+
+    def keep(self, kept: np.ndarray, places: np.ndarray) -> None:
+        """Go on with these rows of every model."""
+        for rows in self._each:
+            rows.keep(kept, places)
+
+
+def _mean(told: Sequence[Scores]) -> Scores:
+    """Take the mean of what models say."""
+    sizes = {scores.log_probabilities.shape for scores in told}
+    if len(sizes) > 1:
+        raise ShapeError(
+            f"Ensemble: models give log probabilities of shapes {sorted(map(tuple, sizes))}; expected one "
+            "vocabulary for all."
+        )
+    summed = torch.stack([scores.log_probabilities for scores in told]).logsumexp(0)
+    looked = [scores.attention for scores in told if scores.attention is not None]
+    mean = sum(looked[1:], looked[0]) / len(looked) if looked else None
+    return Scores(summed - math.log(len(told)), tuple(scores.state for scores in told), mean)

@@ -249,7 +249,7 @@ def test_dropout_lies_between_layers_only(train):
     layer = stack("gru", dropout=0.5).train(train)
     x = some(5, 2, INPUTS)
     torch.manual_seed(0)
-    below = nn.functional.dropout(es.unroll(layer.layer0.cell, x).y, 0.5, training=train)
+    below = es.layers.Dropout(0.5).train(train)(es.unroll(layer.layer0.cell, x).y)
     torch.manual_seed(0)
     assert torch.equal(layer(x).y, es.unroll(layer.layer1.cell, below).y)
 

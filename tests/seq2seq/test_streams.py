@@ -9,11 +9,9 @@ import threading
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from everystep.cell import listen
 from everystep.layers import select
-from everystep.seq2seq.products import linear
 from everystep.seq2seq.streams import KEPT, Streams
 from seq2seq.made import SHAPES, batch, model
 
@@ -121,13 +119,3 @@ def test_threads_do_not_mix_their_steps():
     for thread in threads:
         thread.join()
     assert not failed
-
-
-@pytest.mark.parametrize(("rows", "features", "outputs"), [(1, 7, 33), (700, 20, 401)])
-def test_a_product_without_a_gradient_is_that_of_torch(rows, features, outputs):
-    torch.manual_seed(0)
-    x, weights, bias = torch.randn(rows, features), torch.randn(outputs, features), torch.randn(outputs)
-    close = {"rtol": 0, "atol": 1e-5}  # sums of twenty numbers around 1, in float32
-    torch.testing.assert_close(linear(x, weights, bias), F.linear(x, weights, bias), **close)
-    turned = linear(x.t().contiguous().t(), weights.t().contiguous().t())
-    torch.testing.assert_close(turned, F.linear(x, weights), **close)

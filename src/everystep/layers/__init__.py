@@ -1,6 +1,7 @@
 """Layers of any cell: stacked, in both directions, regularised, carried over windows of time."""
 
 from everystep.layers.around import Residual, Skip
+from everystep.layers.dropout import Dropout
 from everystep.layers.end_to_end import EndToEnd
 from everystep.layers.feedback import Feedback
 from everystep.layers.gaussian import GaussianNoise
@@ -22,6 +23,7 @@ from everystep.layers.zoneout import Zoneout
 
 __all__ = [
     "BothWays",
+    "Dropout",
     "EndToEnd",
     "Feedback",
     "GaussianNoise",

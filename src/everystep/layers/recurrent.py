@@ -11,6 +11,7 @@ from torch import nn
 from everystep.cell import Cell
 from everystep.errors import ArgumentError, counted
 from everystep.layers.around import Residual
+from everystep.layers.dropout import Dropout
 from everystep.layers.layer import Layer
 from everystep.layers.sequential import Sequential
 from everystep.layers.ways import BothWays, Merge, OneWay
@@ -86,7 +87,7 @@ def _layers(makes: Sequence[Make], sizes: Sequence[int], merge: Any, *, residual
 def _with_dropout(layers: Sequence[nn.Module], dropout: float) -> Iterator[nn.Module]:
     for number, layer in enumerate(layers):
         if number and dropout:
-            yield nn.Dropout(dropout)
+            yield Dropout(dropout)
         yield layer
 
 

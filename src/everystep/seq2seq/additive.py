@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from everystep.cells.initial import bias, uniform
 from everystep.seq2seq.attention import Attention
+from everystep.seq2seq.products import linear
 
 
 class Additive(Attention):
@@ -45,9 +46,9 @@ class Additive(Attention):
 
     def keys(self, values: Tensor) -> Tensor:
         """Compute U m + b."""
-        return F.linear(values, self.U, self.b)
+        return linear(values, self.U, self.b)
 
     def scores(self, query: Tensor, keys: Tensor) -> Tensor:
         """Compute v · tanh(W q + key)."""
-        compared = torch.tanh(F.linear(query, self.W).unsqueeze(-2) + keys)  # (..., batch, positions, hidden)
+        compared = torch.tanh(linear(query, self.W).unsqueeze(-2) + keys)  # (..., batch, positions, hidden)
         return F.linear(compared, self.v).squeeze(-1)

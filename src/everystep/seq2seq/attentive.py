@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from everystep.cell import Cell, part_shape, tap
 from everystep.errors import ShapeError
 from everystep.seq2seq.attention import Attention
 from everystep.seq2seq.noise import noised, parted
+from everystep.seq2seq.products import Linear
 from everystep.seq2seq.remembering import Remembering
 from everystep.seq2seq.stacked import Stacked
 from everystep.seq2seq.states import named_state
@@ -50,7 +51,7 @@ class Attentive(Cell[Any]):
         super().__init__(input_size, cell.output_size if output_size is None else output_size, **parts, **seen)
         self.cell = cell
         self.attention: Any = attention
-        self.join = nn.Linear(cell.output_size + attention.memory_size, self.output_size)
+        self.join = Linear(cell.output_size + attention.memory_size, self.output_size)
 
     def initial_state(self, batch_size: int, like: Tensor, context: Any = None) -> Any:
         """Make the state before the first step: the stack's own, zeros for a query, what attention begins with."""

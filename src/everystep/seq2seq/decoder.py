@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from everystep.cell import Cell, listen
 from everystep.errors import unknown
-from everystep.layers import Feedback, VariationalDropout
+from everystep.layers import Dropout, Feedback, VariationalDropout
 from everystep.seq2seq.attention import Attention, Looked
 from everystep.seq2seq.attentive import AttendAfter, AttendBefore, Attentive
 from everystep.seq2seq.encoder import Encoded, Make
@@ -105,7 +105,7 @@ class Decoder(nn.Module):
         self.attention = cell.attention if isinstance(cell, Attentive) else None
         self.cell = Feedback(cell) if input_feeding else cell
         self.embedding = embedding
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.readout = Readout(cell.output_size, self.embedding, tied=tied, sees_embedding=readout_embedding)
         self._streams = Streams(self.cell, self.embedding, self.readout)
         free = Listening(self.cell, self.embedding, self.readout, self.dropout)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from everystep.cell import Cell
-from everystep.layers import Recurrent
+from everystep.layers import Dropout, Recurrent
 
 Make = Callable[[int, int], Cell[Any]]
 
@@ -62,7 +62,7 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         self.embedding = embedding
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.layers = Recurrent(
             make,
             [embedding.embedding_dim, *[hidden_size] * layers],

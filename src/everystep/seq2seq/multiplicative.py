@@ -6,11 +6,11 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from everystep.cells.initial import uniform
 from everystep.errors import ShapeError
 from everystep.seq2seq.attention import Attention
+from everystep.seq2seq.products import linear
 
 
 class Dot(Attention):
@@ -93,7 +93,7 @@ class General(Attention):
 
     def keys(self, values: Tensor) -> Tensor:
         """Compute W m."""
-        return F.linear(values, self.W)
+        return linear(values, self.W)
 
     def scores(self, query: Tensor, keys: Tensor) -> Tensor:
         """Compute q · key."""

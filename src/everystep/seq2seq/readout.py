@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from everystep.cells.initial import uniform
+from everystep.seq2seq.products import Linear
 
 
 class Readout(nn.Module):
@@ -30,8 +31,8 @@ class Readout(nn.Module):
         super().__init__()
         symbols, embedded = embedding.weight.shape
         inner = embedded if tied or sees_embedding else size
-        self.P = nn.Linear(size, inner) if inner != size or sees_embedding else None
-        self.Q = nn.Linear(embedded, inner, bias=False) if sees_embedding else None
+        self.P = Linear(size, inner) if inner != size or sees_embedding else None
+        self.Q = Linear(embedded, inner, bias=False) if sees_embedding else None
         self.V = embedding.weight if tied else uniform(symbols, inner)
         self.c = nn.Parameter(torch.zeros(symbols))
 

@@ -6,17 +6,23 @@ Two calls never have the same one at a time: another thread takes another.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+import threading
+from collections import OrderedDict
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from everystep.engines.forks import after_fork
 from everystep.engines.llvm.frame import Frame
 from everystep.engines.llvm.memory import room
 from everystep.engines.llvm.programs import Program, Span
 
 MOST_KINDS = 4  # numbers of threads for which frames are kept
 MOST_BYTES = 4 << 20  # of a frame that is kept
+MOST_HELD = 64 << 20  # bytes of all frames that are kept while nobody uses them
+SMALL = 64 << 10  # bytes up to which a frame is not counted: there are a few hundred at most
 
 
 class Ready(NamedTuple):
@@ -25,7 +31,60 @@ class Ready(NamedTuple):
     frame: Frame
     memory: Tensor
     own: int  # its address
-    free: list[Ready]  # where it goes when it is not in use
+    free: list[Any]  # where it goes when it is not in use
+    size: int  # bytes of both
+
+
+def _made(program: Program, span: Span, own: int, free: list[Any]) -> Ready:
+    memory, frame = room(own, dtype=torch.uint8), program.frame(span)
+    return Ready(frame, memory, memory.data_ptr(), free, frame.size + own)
+
+
+class _Shelf:
+    """Counts the frames of all programs that are not in use, and lets the oldest go when they grow too large."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._held: OrderedDict[int, tuple[list[Any], Any, int]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def put(self, free: list[Any], kept: Any, size: int) -> None:
+        """Put something in a list until it is taken, or until it is the oldest of too much."""
+        free.append(kept)
+        if size <= SMALL:
+            return
+        with self._lock:
+            self._held[id(kept)] = free, kept, size
+            self.bytes += size
+            while self.bytes > MOST_HELD:
+                _, (others, oldest, its_size) = self._held.popitem(last=False)
+                self.bytes -= its_size
+                with suppress(ValueError):  # somebody is taking it
+                    others.remove(oldest)
+
+    def take(self, free: list[Any]) -> Any:
+        """Take what came last.
+
+        Raises:
+            IndexError: There is nothing.
+        """
+        kept = free.pop()
+        if id(kept) in self._held:
+            with self._lock:
+                _, _, size = self._held.pop(id(kept), (None, None, 0))
+                self.bytes -= size
+        return kept
+
+
+_shelf = _Shelf()
+
+
+def _forget() -> None:
+    global _shelf  # noqa: PLW0603 - another process holds none of it
+    _shelf = _Shelf()
+
+
+after_fork(_forget)
 
 
 class Frames:
@@ -50,15 +109,16 @@ class Frames:
                 self._free.clear()
             free = self._free.setdefault(kind, [])
         try:
-            return free.pop()
+            return _shelf.take(free)
         except IndexError:
-            memory = room(self.own, dtype=torch.uint8)
-            return Ready(self.program.frame(self.span), memory, memory.data_ptr(), free)
+            return _made(self.program, self.span, self.own, free)
 
     def give(self, ready: Ready) -> None:
         """Let the next call have it."""
-        if ready.frame.size + self.own <= MOST_BYTES:
+        if ready.size <= SMALL:
             ready.free.append(ready)
+        elif ready.size <= MOST_BYTES:
+            _shelf.put(ready.free, ready, ready.size)
 
 
 class PackedFrames:
@@ -77,21 +137,20 @@ class PackedFrames:
         """A frame for one call; every slot that is not scratch memory is still to be filled in."""
         free = self._free.get(self._kind(span))
         try:
-            ready, fitted = (free or []).pop()
+            ready, fitted = _shelf.take(free or [])
         except IndexError:
-            memory = room(self.own, dtype=torch.uint8)
-            return Ready(self.program.frame(span), memory, memory.data_ptr(), [])
+            return _made(self.program, span, self.own, [])
         if fitted is not span:
             self.program.fit(ready.frame, span)
         return ready
 
     def give(self, ready: Ready, span: Span) -> None:
         """Let the next call have it, which needs no other lengths if its own are the same."""
-        if ready.frame.size + self.own > MOST_BYTES:
+        if ready.size > MOST_BYTES:
             return
         if len(self._free) > MOST_KINDS:
             self._free.clear()
-        self._free.setdefault(self._kind(span), []).append((ready, span))
+        _shelf.put(self._free.setdefault(self._kind(span), []), (ready, span), ready.size)
 
     def _kind(self, span: Span) -> tuple[int, ...]:
         chunk = self.program.chunk(span)

@@ -43,6 +43,8 @@ class Asked:
         Raises:
             UnknownNameError: A path begins with none of the names.
         """
+        if not (self.record or self.forced or isinstance(self.context, Mapping)):
+            return dict.fromkeys(names, self)  # nothing has a path: all are asked the same
         names = list(names)
         paths = () if self.record == "all" else self.record
         contexts = self.context if isinstance(self.context, Mapping) else {}

@@ -79,6 +79,33 @@ def test_changed_weights_are_seen():
     stepped(network, parts(network, [0]), few)
 
 
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_model_that_was_trained_further_says_what_a_copy_of_it_says(fused):
+    network, pairs = model(attention="general").eval(), batch()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=0.1, fused=fused)
+    for _ in range(3):
+        said = network.greedy(pairs.source, pairs.source_lengths, 5)
+        fresh = copy.deepcopy(network).greedy(pairs.source, pairs.source_lengths, 5)
+        assert torch.equal(said.numbers, fresh.numbers)
+        network.loss(pairs).backward()
+        optimizer.step()
+
+
+@torch.no_grad()
+def test_weights_written_to_unseen_are_read_after_a_change_of_mode():
+    network = model(attention="general").eval()
+    pairs = batch()
+    memory = network.encode(pairs.source, pairs.source_lengths)
+    advance = lambda: network.advance(network.start(memory), pairs.entering[0], memory)  # noqa: E731
+    advance()
+    for parameter in network.parameters():
+        parameter.data.mul_(0.5)
+    network.train()
+    network.eval()
+    memory = network.encode(pairs.source, pairs.source_lengths)
+    hold(advance(), plain(network, network.start(memory), network.decoder.embedding(pairs.entering[0]), memory.looked))
+
+
 @torch.no_grad()
 def test_a_copy_of_a_model_steps_with_its_own_weights():
     network = model(attention="general").eval()

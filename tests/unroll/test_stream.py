@@ -469,11 +469,26 @@ def _decay(state, x):
 # the parameters
 
 
+class WritesData(torch.optim.Optimizer):
+    """As many optimizers beside torch's do."""
+
+    def __init__(self, params):
+        super().__init__(params, {})
+
+    def step(self, closure=None):  # noqa: ARG002
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.data.add_(p.grad, alpha=-0.1)
+
+
 def changes():
-    def optimizer(cell):
-        for p in cell.parameters():
-            p.grad = torch.ones_like(p)
-        torch.optim.SGD(cell.parameters(), 0.1).step()
+    def stepped_by(make, **settings):
+        def optimizer(cell):
+            for p in cell.parameters():
+                p.grad = torch.ones_like(p)
+            make(cell.parameters(), **settings).step()
+
+        return optimizer
 
     def loaded(cell):
         cell.load_state_dict({name: value + 0.1 for name, value in cell.state_dict().items()})
@@ -490,7 +505,14 @@ def changes():
         with torch.no_grad():
             cell.b += 0.1
 
-    return [optimizer, loaded, replaced, pointed_elsewhere, biased]
+    optimizers = [
+        stepped_by(torch.optim.SGD, lr=0.1),
+        stepped_by(torch.optim.SGD, lr=0.1, foreach=True),
+        stepped_by(torch.optim.SGD, lr=0.1, fused=True),
+        stepped_by(torch.optim.AdamW, lr=0.1, fused=True),
+        stepped_by(WritesData),
+    ]
+    return [*optimizers, loaded, replaced, pointed_elsewhere, biased]
 
 
 @pytest.mark.parametrize("change", changes())

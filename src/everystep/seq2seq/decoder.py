@@ -111,6 +111,11 @@ class Decoder(nn.Module):
         free = Listening(self.cell, self.embedding, self.readout, self.dropout)
         self.__dict__["listening"] = free  # made of modules that are registered here, and so not registered itself
 
+    def train(self, mode: bool = True) -> Decoder:
+        """Change the mode; weights that searches keep packed are let go, as another mode is where they change."""
+        self._streams.forget()
+        return super().train(mode)
+
     def remember(self, encoded: Encoded, start: Mapping[str, Tensor]) -> Memory:
         """Make ready what all steps need.
 

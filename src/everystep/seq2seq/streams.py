@@ -66,6 +66,11 @@ class Streams:
         self._kept: OrderedDict[Any, _Running] = OrderedDict()
         self._lock = Lock()
 
+    def forget(self) -> None:
+        """Pack all weights anew at the next search."""
+        with self._lock:
+            self._kept.clear()
+
     def step(self, state: Any, x: Tensor, looked: Looked | None) -> tuple[Tensor, Any, Tensor | None]:
         """Take a step: log probabilities (rows, symbols), the state after, attention weights where the cell attends.
 

@@ -22,6 +22,7 @@ from everystep.engines.llvm.door import Results, results_of
 from everystep.engines.llvm.finding import Found, find
 from everystep.engines.llvm.frame import Frame, Pace
 from everystep.engines.llvm.layout import NUMBERS, Root
+from everystep.engines.llvm.optimizers import notice_steps
 from everystep.engines.llvm.plainness import why_not_plain, why_watched
 from everystep.engines.llvm.pool import SERIAL, Team, team
 from everystep.engines.llvm.programs import Program, Span, bounds_of
@@ -56,6 +57,7 @@ class Streaming:
         self._program, self._span = passes.inference, Span(1, rows)
         self._names, self._shapes = job.step.part_names, tuple(part.shape for part in job.state)
         self._results = results or Results(found.lowered.dtype, tuple(part.dtype for part in job.state), {})
+        notice_steps()
         self._watched, self._kind = _watched(job.step.cell), type(job.step.assemble(job.state))
         self._inputs = {name: self._room(stream) for name, stream in streams_of(job.x).items()}
         self._lay_out(job, found)

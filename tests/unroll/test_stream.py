@@ -475,7 +475,7 @@ class WritesData(torch.optim.Optimizer):
     def __init__(self, params):
         super().__init__(params, {})
 
-    def step(self, closure=None):  # noqa: ARG002
+    def step(self, closure=None):
         for group in self.param_groups:
             for p in group["params"]:
                 p.data.add_(p.grad, alpha=-0.1)

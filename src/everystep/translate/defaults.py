@@ -12,8 +12,8 @@ from everystep.translate.choices import Choices
 
 MANY_WORDS = 12_000  # from so many on, pieces of words serve better
 PIECES = 8000
-# Batches in an epoch. Multi30k in 176, 352 and 704 has a validation loss of 4.06, 3.60 and 3.10 nats after three epochs;
-# the last takes a sixth longer than the first.
+# Batches in an epoch. Multi30k in 176, 352 and 704 has a validation loss of 4.06, 3.60 and 3.10 nats after three
+# epochs; the last takes a sixth longer than the first.
 STEPS = 700
 MOST_SYMBOLS, LEAST_SYMBOLS = 4096, 256  # of a batch
 

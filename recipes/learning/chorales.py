@@ -26,7 +26,7 @@ class Chorales(Task):
     inputs = outputs = KEYS
     cells = ("linear", "elman", "jordan", "lstm", "gru")
     settings = Settings(
-        hidden=300, batch=16, steps=2000, check_every=50, learning_rate=8e-3, dropout=0.5, weight_decay=0.2
+        hidden=400, batch=16, steps=2000, check_every=50, learning_rate=4e-3, dropout=0.6, weight_decay=0.2
     )
 
     def __init__(self, data: Path) -> None:

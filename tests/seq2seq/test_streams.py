@@ -96,14 +96,14 @@ def test_weights_written_to_unseen_are_read_after_a_change_of_mode():
     network = model(attention="general").eval()
     pairs = batch()
     memory = network.encode(pairs.source, pairs.source_lengths)
-    advance = lambda: network.advance(network.start(memory), pairs.entering[0], memory)  # noqa: E731
-    advance()
+    network.advance(network.start(memory), pairs.entering[0], memory)
     for parameter in network.parameters():
         parameter.data.mul_(0.5)
     network.train()
     network.eval()
     memory = network.encode(pairs.source, pairs.source_lengths)
-    hold(advance(), plain(network, network.start(memory), network.decoder.embedding(pairs.entering[0]), memory.looked))
+    stepped = network.advance(network.start(memory), pairs.entering[0], memory)
+    hold(stepped, plain(network, network.start(memory), network.decoder.embedding(pairs.entering[0]), memory.looked))
 
 
 @torch.no_grad()

@@ -256,9 +256,9 @@ def stream(
     over the same inputs, bit for bit. Nothing is differentiated.
 
     Parameters are packed when the stream is made, and again before a step that finds them written to by torch or
-    replaced: after ``optimizer.step()`` or ``load_state_dict``. What is written into ``parameter.data``, or through
-    NumPy, is not seen, nor are settings such as ``cell.eval()``: call :meth:`Stream.refresh`. Context is read when the
-    stream is made and at ``refresh``.
+    replaced: after ``optimizer.step()`` or ``load_state_dict``. What else is written into ``parameter.data``, or
+    through NumPy, is not seen, nor are settings such as ``cell.eval()``: call :meth:`Stream.refresh`. Context is read
+    when the stream is made and at ``refresh``.
 
     Args:
         cell: A :class:`~everystep.Cell`, or a plain function ``(state, x) -> (state, y)``.

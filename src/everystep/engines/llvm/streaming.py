@@ -94,7 +94,7 @@ class Streaming:
         return self._context.take(context)
 
     def stale(self) -> bool:
-        """Whether parameters have changed since they were packed; who but an optimizer writes into ``p.data`` is not seen."""
+        """Whether parameters changed since packing; a write into ``p.data`` is seen if an optimizer made it."""
         for holder, key, value, version, address in self._watched:
             if holder[key] is not value or value._version != version or value.data_ptr() != address:  # noqa: SLF001
                 return True

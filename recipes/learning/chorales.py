@@ -26,7 +26,16 @@ class Chorales(Task):
     inputs = outputs = KEYS
     cells = ("linear", "elman", "jordan", "lstm", "gru")
     settings = Settings(
-        hidden=400, batch=16, steps=2000, check_every=50, learning_rate=4e-3, dropout=0.6, weight_decay=0.2
+        hidden=400,
+        batch=16,
+        steps=2000,
+        check_every=50,
+        learning_rate=6e-3,
+        dropout=0.6,
+        input_dropout=0.1,
+        weight_decay=0.2,
+        warmup=100,
+        average=0.99,
     )
 
     def __init__(self, data: Path) -> None:

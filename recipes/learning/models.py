@@ -24,17 +24,18 @@ TWINS: dict[str, Callable[[int, int], nn.Module]] = {
 
 
 class Network(nn.Module):
-    """A recurrent part, dropout and a linear readout."""
+    """A recurrent part and a linear readout, dropout in front of both."""
 
     def __init__(self, recurrent: nn.Module, size: int, task: Task) -> None:
         super().__init__()
         self.recurrent = recurrent
+        self.input_dropout = nn.Dropout(task.settings.input_dropout)
         self.dropout = nn.Dropout(task.settings.dropout)
         self.readout = nn.Linear(size, task.outputs)
 
     def forward(self, x: Tensor, where: Tensor | None = None) -> Tensor:
         """Give the outputs of every step, or (batch, output) of the one step of each sequence that is asked for."""
-        y = self.run(x)  # (time, batch, size)
+        y = self.run(self.input_dropout(x))  # (time, batch, size)
         if where is not None:
             y = y[where, range(y.shape[1])]
         return self.readout(self.dropout(y))

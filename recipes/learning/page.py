@@ -54,7 +54,10 @@ def budget(task: Task) -> str:
     told = task.settings
     up = "at most" if task.better == "lower" else "at least"
     more = [f"dropout {told.dropout:g} in front of the readout"] if told.dropout else []
+    more += [f"dropout {told.input_dropout:g} of x"] if told.input_dropout else []
     more += [f"weight decay {told.weight_decay:g}"] if told.weight_decay else []
+    more += [f"the learning rate rises for {told.warmup} steps"] if told.warmup else []
+    more += [f"the running mean of weights is judged, of which a step keeps {told.average:g}"] if told.average else []
     more += [] if told.enough is None else [f"ends where validation reaches {told.enough:g}"]
     return (
         f"Goal: {up} {task.goal:g} {task.measure}. {told.hidden} features of the state, {told.steps:,} steps of "

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from recipes import rows
-from recipes.learning.task import Task
+from recipes.learning.task import Settings, Task
 from recipes.learning.training import Key
 
 KEPT = Path(__file__).with_name("results.jsonl")  # what docs/learning.md is made of
@@ -16,6 +16,8 @@ Rows = dict[Key, rows.Row]
 def read(tasks: Mapping[str, Task], *paths: Path) -> Rows:
     """Read the rows of several files; a row of another budget than today's does not count.
 
+    What a row's budget does not speak of is as it was before there was a choice.
+
     Args:
         tasks: By name.
         paths: Files of rows; one that is not there holds none.
@@ -23,7 +25,7 @@ def read(tasks: Mapping[str, Task], *paths: Path) -> Rows:
     found: Rows = {}
     for row in rows.read(*paths):
         key = Key(row["task"], row["cell"], row["side"], row["seed"])
-        if key.task in tasks and row["settings"] == tasks[key.task].settings._asdict():
+        if key.task in tasks and Settings(**row["settings"]) == tasks[key.task].settings:
             found[key] = row
     return found
 

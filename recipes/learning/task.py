@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ class Batch(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """One budget for every cell of a task. The learning rate falls to a hundredth of itself along a half cosine."""
+    """One budget for every cell of a task."""
 
     hidden: int
     batch: int
@@ -29,8 +30,16 @@ class Settings(NamedTuple):
     learning_rate: float
     clip: float = 1.0  # largest norm of the gradient
     dropout: float = 0.0  # of the cell's output, in front of the readout
+    input_dropout: float = 0.0  # of x
     weight_decay: float = 0.0
+    warmup: int = 0  # steps in which the learning rate rises
+    average: float = 0.0  # how much of their running mean weights keep at a step; the mean is what is judged
     enough: float | None = None  # the validation at which training stops; None: it goes through all its steps
+
+    def rate(self, step: int) -> float:
+        """Give the learning rate of a step: it rises in a line, and falls to a hundredth along a half cosine."""
+        risen = min(1.0, (step + 1) / max(1, self.warmup))
+        return self.learning_rate * risen * (0.505 + 0.495 * math.cos(math.pi * step / self.steps))
 
 
 class Task:

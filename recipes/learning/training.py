@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from everystep.train import atomic
 from recipes.learning.models import network
@@ -52,6 +53,7 @@ class Training:
         torch.manual_seed(key.seed)
         self.model = network(task, key.cell, key.side)
         settings = task.settings
+        self.mean = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.average))
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
@@ -112,7 +114,7 @@ class Training:
         batch = self.task.batch(np.random.default_rng((self.key.seed, step)))
         torch.manual_seed(self.key.seed * settings.steps + step)
         for group in self.optimizer.param_groups:
-            group["lr"] = settings.learning_rate * (0.505 + 0.495 * math.cos(math.pi * step / settings.steps))
+            group["lr"] = settings.rate(step)
         self.optimizer.zero_grad()
         loss = self.task.loss(self.model, batch)
         loss.backward()
@@ -120,16 +122,17 @@ class Training:
         if not (loss.isfinite() and norm.isfinite()):
             return False
         self.optimizer.step()
+        self.mean.update_parameters(self.model)
         return True
 
     def _scored(self, score: Callable[[nn.Module], float]) -> float:
-        self.model.eval()
+        self.mean.eval()
         with torch.no_grad():
-            return score(self.model)
+            return score(self.mean)
 
     def _row(self) -> dict[str, Any]:
         """Test the weights that were best on validation."""
-        self.model.load_state_dict(self.best)
+        self.mean.load_state_dict(self.best)
         score = self._scored(self.task.test)
         return {
             **self.key._asdict(),
@@ -145,13 +148,14 @@ class Training:
         }
 
     def _weights(self) -> dict[str, torch.Tensor]:
-        return {name: value.clone() for name, value in self.model.state_dict().items()}
+        return {name: value.clone() for name, value in self.mean.state_dict().items()}
 
     def _save(self) -> None:
         buffer = io.BytesIO()
         kept = {
             "settings": self.task.settings._asdict(),
             "model": self.model.state_dict(),
+            "mean": self.mean.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "standing": self.standing,
             "best": self.best,
@@ -164,5 +168,6 @@ class Training:
         if kept["settings"] != self.task.settings._asdict():
             return  # another budget: begin anew
         self.model.load_state_dict(kept["model"])
+        self.mean.load_state_dict(kept["mean"])
         self.optimizer.load_state_dict(kept["optimizer"])
         self.standing, self.best = kept["standing"], kept["best"]

@@ -144,7 +144,7 @@ def test_every_cell_has_a_place_and_twins_have_the_same_sizes(shared_data):
 
 def test_a_run_cut_after_every_validation_ends_as_the_whole(shared_data, tmp_path, monkeypatch, capsys):
     reber, main = room("reber"), importlib.import_module("recipes.learning.__main__").main
-    tiny = reber.Reber.settings._replace(hidden=4, batch=4, steps=6, check_every=2)
+    tiny = reber.Reber.settings._replace(hidden=4, batch=4, steps=6, check_every=2, warmup=3, average=0.5)
     monkeypatch.setattr(reber.Reber, "settings", tiny)
     asked = ["--tasks", "reber", "--cells", "elman", "--seeds", "1", "--data", str(shared_data), "--folder"]
     main([*asked, str(tmp_path / "whole")])
@@ -160,6 +160,38 @@ def test_a_run_cut_after_every_validation_ends_as_the_whole(shared_data, tmp_pat
     assert len(_rows(tmp_path / "whole" / "results.jsonl")) == 2, "what is done is not done again"
 
 
+def test_the_rate_rises_in_a_line_and_falls_to_a_hundredth():
+    settings = room("task").Settings(hidden=1, batch=1, steps=100, check_every=1, learning_rate=2.0, warmup=4)
+    flat = settings._replace(warmup=0)
+    assert [settings.rate(step) / flat.rate(step) for step in range(6)] == pytest.approx([0.25, 0.5, 0.75, 1, 1, 1])
+    assert (flat.rate(0), flat.rate(50), flat.rate(100)) == pytest.approx((2.0, 2.0 * 0.505, 0.02))
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.75])
+def test_the_running_mean_of_the_weights_is_judged(kept, shared_data, tmp_path):
+    reber, training = room("reber"), room("training")
+    task = reber.Reber(shared_data)
+    task.settings = task.settings._replace(hidden=4, batch=4, average=kept)
+    run = training.Training(task, training.Key("reber", "elman", "everystep", 0), tmp_path)
+    expected = None
+    for step in range(3):
+        run._step(step)
+        weights = nn.utils.parameters_to_vector(run.model.parameters()).detach()
+        expected = weights if expected is None else kept * expected + (1 - kept) * weights
+        mean = nn.utils.parameters_to_vector(run.mean.parameters())
+        torch.testing.assert_close(mean, expected, rtol=1e-6, atol=1e-7)
+    assert torch.equal(mean, weights) == (kept == 0)
+
+
+def test_dropout_of_x_acts_in_training_alone(shared_data):
+    task, models = room("reber").Reber(shared_data), room("models")
+    task.settings = task.settings._replace(hidden=4, input_dropout=0.5)
+    model, x = models.network(task, "elman", models.OURS), torch.ones(50, 2, task.inputs)
+    assert not torch.equal(model(x), model(x))
+    model.eval()
+    assert torch.equal(model(x), model(x))
+
+
 def _rows(path) -> list[dict]:
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
@@ -173,6 +205,16 @@ def test_a_row_of_another_budget_does_not_count(shared_data, tmp_path):
     for settings in (budget, budget | {"hidden": 1}):
         rows.append(tmp_path / "rows.jsonl", row | {"settings": settings, "seed": settings["hidden"]})
     assert [key.seed for key in results.read(made, tmp_path / "rows.jsonl")] == [budget["hidden"]]
+
+
+def test_a_row_from_before_a_choice_counts_where_nothing_was_chosen(shared_data, tmp_path):
+    results, tasks, rows = room("results"), room("tasks"), importlib.import_module("recipes.rows")
+    made = {name: make(shared_data) for name, make in tasks.TASKS.items()}
+    for task in ("adding", "chorales"):
+        before = {name: value for name, value in made[task].settings._asdict().items() if name != "average"}
+        row = {"task": task, "cell": "gru", "side": "everystep", "seed": 0, "settings": before}
+        rows.append(tmp_path / "rows.jsonl", row)
+    assert [key.task for key in results.read(made, tmp_path / "rows.jsonl")] == ["adding"]
 
 
 def test_the_page_says_what_the_kept_rows_say(shared_data):

@@ -9,9 +9,10 @@ import torch
 
 import everystep as es
 from everystep.errors import ArgumentError, DataError, ModelFileError, NotFittedError
-from everystep.text import read_parallel
+from everystep.text import encode_pairs, read_parallel
 from everystep.translate.split import held_back
 from everystep.translate.taught import TaughtBatches, schedule
+from everystep.translate.validation import Validation
 from reversed_words import SETTINGS, texts
 
 
@@ -110,6 +111,14 @@ def test_wrong_calls_are_refused(fitted, call, message):
 def test_a_source_with_several_targets_is_right_with_any_of_them(fitted):
     right = fitted.translate("abc")
     assert fitted.score(["abc", "abc"], ["something", right], metric="exact").value == 100
+
+
+def test_validation_judges_as_scoring_does_where_a_source_has_several_targets(fitted):
+    source, target = texts()
+    text = read_parallel([*source[270:]] * 2, [*target[270:], *source[270:]])
+    validation = Validation(fitted.fitted, encode_pairs(text, *fitted.fitted.vocabularies), text)
+    scored = fitted.score([*text.source], [*text.target], metric="exact", beam=1)
+    assert validation(fitted.fitted.model)["exact"] == scored.value >= 80  # each pair by itself: half as much
 
 
 def test_what_is_held_back_shares_no_source_with_what_is_trained_on():

@@ -63,7 +63,7 @@ def fit_translator(
     choices = filled(choices, pairs, metric_for(vocabularies.target, valid.target))
     fitted = Fitted(_model(choices, *map(len, vocabularies)), vocabularies, choices, *bounds_of(pairs))
     batches = TaughtBatches(pairs, choices.training)
-    validation = Validation(fitted, judged, valid.target)
+    validation = Validation(fitted, judged, valid)
     if run is not None:
         run = replace(run, about={**run.about, **_about(choices), **_told(judged)})
     settings = _settings(choices)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from everystep.errors import ArgumentError, NotFittedError, check_whole
-from everystep.text import ParallelText, Score, encode_lines, read_parallel, score, variants
+from everystep.text import ParallelText, Score, encode_lines, read_parallel, score
 from everystep.text.lines import check_entry
 from everystep.train import Run, Trained
 from everystep.translate import saving
@@ -16,10 +16,10 @@ from everystep.translate.answers import Translation, answered, check_length
 from everystep.translate.choices import Choices, Searching, from_flat
 from everystep.translate.fitted import Fitted, check_alike, search
 from everystep.translate.fitting import Fit, fit_translator
+from everystep.translate.judging import judged
 
 Lines = str | os.PathLike[str] | Sequence[str]
 Parallel = ParallelText | tuple[Lines, Lines]
-ANY_OF_SEVERAL = ("wer", "per", "exact")  # metrics for which a source may have several right answers
 
 
 class Translator:
@@ -171,14 +171,7 @@ class Translator:
         text = read_parallel(source, target, empty="keep")
         distinct = list(dict.fromkeys(text.source))
         said = dict(zip(distinct, self.translate(distinct, beam=beam), strict=True))
-        found = {}
-        for metric in metrics:
-            if metric in ANY_OF_SEVERAL:
-                sources, references = variants(text.source, text.target)
-                found[metric] = score(metric, [said[one] for one in sources], references)
-            else:
-                found[metric] = score(metric, [said[one] for one in text.source], text.target)
-        return found
+        return {metric: judged(metric, said, text) for metric in metrics}
 
     def save(self, directory: str | Path, metrics: dict[str, Any] | None = None) -> None:
         """Save the translator into a model directory.

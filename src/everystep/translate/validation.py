@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from everystep.seq2seq import Seq2Seq
-from everystep.text import METRICS, PairBatch, Pairs, in_groups, pad, score
+from everystep.text import METRICS, PairBatch, Pairs, ParallelText, in_groups, pad
 from everystep.translate.fitted import Fitted, search
+from everystep.translate.judging import judged
 
 BATCH_SYMBOLS = 4096
 WORST = 1000.0  # an error rate without bound counts as this
@@ -22,13 +23,13 @@ class Validation:
 
     Args:
         fitted: The translator under training.
-        pairs: The validation pairs.
-        lines: Their target lines.
+        pairs: The validation pairs, as numbers.
+        text: The same pairs, as they were read.
     """
 
     fitted: Fitted
     pairs: Pairs
-    lines: tuple[str, ...]
+    text: ParallelText
 
     def __call__(self, model: Seq2Seq) -> dict[str, float]:
         """Give what is watched as ``validation``, and beside it the loss and the metric."""
@@ -36,7 +37,7 @@ class Validation:
         metric = self.fitted.choices.training.metric
         if metric in {None, "loss"}:
             return {"validation": loss, "validation_loss": loss}
-        value = min(score(str(metric), self.said(), self.lines).value, WORST)
+        value = min(judged(str(metric), self.said(), self.text).value, WORST)
         error = 100 - value if METRICS[str(metric)].higher_is_better else value
         return {"validation": error + TIE * loss, "validation_loss": loss, str(metric): value}
 
@@ -51,11 +52,13 @@ class Validation:
                 symbols += int(batch.target_lengths.sum())
         return total / symbols
 
-    def said(self) -> list[str]:
-        """Translate the sources."""
+    def said(self) -> dict[str, str]:
+        """Translate each distinct source."""
         how = self.fitted.choices.search.model_copy(update={"beam": self.fitted.choices.training.valid_beam})
         target = self.fitted.vocabularies.target
-        return [target.decode(best[0].symbols.tolist()) for best in search([self.fitted], self.pairs.source, how)]
+        sources = dict(zip(self.text.source, self.pairs.source, strict=True))
+        found = search([self.fitted], list(sources.values()), how)
+        return {line: target.decode(best[0].symbols.tolist()) for line, best in zip(sources, found, strict=True)}
 
 
 def _batch(pairs: Pairs, rows: np.ndarray) -> PairBatch:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.document import table, write_behind
-from recipes.learning import results
+from recipes.learning import picture, results
 from recipes.learning.models import OURS, TORCH
 from recipes.learning.task import Task
 from recipes.learning.tasks import sides
@@ -20,8 +20,9 @@ HEAD = ("cell", "parameters", "seeds", "middle", "worst", "reached", "steps to t
 
 
 def write(tasks: Mapping[str, Task], rows: results.Rows) -> None:
-    """Keep the rows, and put their tables in the place of what stands behind the mark."""
+    """Keep the rows, draw them, and put their tables in the place of what stands behind the mark."""
     results.keep(rows)
+    picture.draw(tasks, rows)
     write_behind(MARK, PAGE, text(tasks, rows))
 
 
@@ -84,16 +85,12 @@ def _figures(task: Task, chosen: Sequence[Row]) -> tuple[str, ...]:
     return (
         f"{chosen[0]['parameters']:,}",
         str(len(chosen)),
-        *((_number(statistics.median(scores)), _number(scores[-1])) if scores else ("none", "none")),
+        *((results.told(statistics.median(scores)), results.told(scores[-1])) if scores else ("none", "none")),
         f"{sum(row['reached'] for row in chosen)}{f', {broken} not finite' if broken else ''}",
         f"{statistics.median(steps):,.0f}" if steps else "",
         f"{statistics.median(row['steps'] for row in chosen):,.0f}",
         f"{statistics.median(row['seconds'] for row in chosen):.0f}",
     )
-
-
-def _number(score: float) -> str:
-    return f"{score:.1e}" if score < 0.01 else f"{score:.3g}" if score < 1 else f"{score:.2f}"
 
 
 def _of(task: Task, cell: str, side: str, rows: results.Rows) -> list[Row]:

@@ -33,3 +33,8 @@ def read(tasks: Mapping[str, Task], *paths: Path) -> Rows:
 def keep(found: Rows, path: Path = KEPT) -> None:
     """Write all rows in order."""
     rows.keep(path, (found[key] for key in sorted(found)))
+
+
+def told(score: float) -> str:
+    """Write a score with as many digits as matter."""
+    return f"{score:.1e}" if score < 0.01 else f"{score:.3g}" if score < 1 else f"{score:.2f}"

@@ -173,14 +173,17 @@ def test_the_running_mean_of_the_weights_is_judged(kept, shared_data, tmp_path):
     task = reber.Reber(shared_data)
     task.settings = task.settings._replace(hidden=4, batch=4, average=kept)
     run = training.Training(task, training.Key("reber", "elman", "everystep", 0), tmp_path)
-    expected = None
+    weights, expected = vector(run.model), None
     for step in range(3):
         run._step(step)
-        weights = nn.utils.parameters_to_vector(run.model.parameters()).detach()
+        weights = vector(run.model)
         expected = weights if expected is None else kept * expected + (1 - kept) * weights
-        mean = nn.utils.parameters_to_vector(run.mean.parameters())
-        torch.testing.assert_close(mean, expected, rtol=1e-6, atol=1e-7)
-    assert torch.equal(mean, weights) == (kept == 0)
+        torch.testing.assert_close(vector(run.mean), expected, rtol=1e-6, atol=1e-7)
+    assert torch.equal(vector(run.mean), weights) == (kept == 0)
+
+
+def vector(model: nn.Module) -> torch.Tensor:
+    return nn.utils.parameters_to_vector(model.parameters()).detach()
 
 
 def test_dropout_of_x_acts_in_training_alone(shared_data):
@@ -222,3 +225,21 @@ def test_the_page_says_what_the_kept_rows_say(shared_data):
     made = {name: make(shared_data) for name, make in tasks.TASKS.items()}
     told = page.PAGE.read_text(encoding="utf-8").partition(page.MARK)[2]
     assert told.strip() == page.text(made, results.read(made, results.KEPT)).strip()
+
+
+def test_the_picture_has_a_row_for_each_cell_that_ran_and_the_best_on_top(shared_data, tmp_path):
+    picture, tasks, training = room("picture"), room("tasks"), room("training")
+    made = {name: tasks.TASKS[name](shared_data) for name in ("adding", "reber")}
+    scores = {"elman": (0.16, False), "gru": (0.0004, True)}
+    rows = {
+        training.Key("adding", cell, "everystep", 0): {"score": score, "reached": reached}
+        for cell, (score, reached) in scores.items()
+    }
+    rows[training.Key("adding", "lstm", "torch.nn", 0)] = {"score": 0.1, "reached": False}
+    picture.draw(made, rows, tmp_path / "learning.svg")
+    drawn = (tmp_path / "learning.svg").read_text(encoding="utf-8")
+    texts = re.findall("<!-- (.+?) -->", drawn)  # matplotlib writes each text beside its outline
+    assert [text for text in texts if text in {*scores, "lstm"}] == ["gru", "elman"]
+    assert {"4.0e-04", "0.16"} <= set(texts)
+    picture.draw(made, rows, tmp_path / "learning.svg")
+    assert (tmp_path / "learning.svg").read_text(encoding="utf-8") == drawn, "the same bytes each time"

@@ -1,0 +1,59 @@
+"""Who learns what at a glance: a row for each cell, a column for each task, ink for the seeds that reach the goal."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from everystep.cells import CELLS
+from everystep.pages.heat import inked
+from recipes.learning.models import OURS
+from recipes.learning.results import Rows, told
+from recipes.learning.task import Task
+from recipes.rows import Row
+
+PICTURE = Path(__file__).parents[2] / "docs" / "learning.svg"
+
+
+def draw(tasks: Mapping[str, Task], rows: Rows, path: Path = PICTURE) -> None:
+    """Draw those of everystep's cells that ran, who learns most on top; numbers are scores, in the middle over seeds.
+
+    Args:
+        tasks: By name, from left to right.
+        rows: What was run.
+        path: The SVG file.
+    """
+    found = {cell: runs for cell in CELLS if any(runs := [_of(task, cell, rows) for task in tasks.values()])}
+    order = sorted(found, key=lambda cell: -statistics.mean(reached(runs) for runs in found[cell] if runs))
+    shares = np.array([[reached(runs) for runs in found[cell]] for cell in order])
+    plt.rcParams["svg.hashsalt"] = path.name
+    figure, axis = plt.subplots(figsize=(6.4, 8), layout="constrained")
+    axis.imshow(inked(shares), aspect="auto", interpolation="none")
+    for (row, column), share in np.ndenumerate(shares):
+        score = _middle(found[order[row]][column])
+        axis.text(column, row, score, ha="center", va="center", fontsize=7, color="white" if share > 0.5 else "black")
+    titles = [task.title.partition(",")[0].replace(" ", "\n", 1) for task in tasks.values()]
+    axis.set_xticks(range(len(titles)), titles, fontsize=7)
+    axis.set_yticks(range(len(order)), order, fontsize=8)
+    axis.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+    axis.spines[:].set_visible(False)
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def reached(runs: Sequence[Row]) -> float:
+    """Say which share of runs reaches the goal; of none, none."""
+    return sum(run["reached"] for run in runs) / max(1, len(runs))
+
+
+def _of(task: Task, cell: str, rows: Rows) -> list[Row]:
+    return [row for key, row in rows.items() if (key.task, key.cell, key.side) == (task.name, cell, OURS)]
+
+
+def _middle(runs: Sequence[Row]) -> str:
+    scores = [run["score"] for run in runs if run["score"] is not None]
+    return told(statistics.median(scores)) if scores else ""

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from recipes.learning.task import VALIDATION, Batch, Settings, Task, one_hot
 
 LONGEST = 40  # that training sees
-LONGER = (40, 99, 201, 399)  # lengths that validation draws
+LONGER = (99, 199, 299, 399, 499)  # lengths that validation draws
 PLUS, MINUS, TIMES = 5, 6, 7
 
 
@@ -91,7 +91,9 @@ class Regular(Task):
     """Percent of strings answered right, each length counting as much."""
 
     measure, better, goal = "percent right at lengths 41 to 500", "higher", 99.5
-    settings = Settings(hidden=64, batch=64, steps=10_000, check_every=500, learning_rate=5e-3, enough=100.0)
+    settings = Settings(
+        hidden=64, batch=64, steps=20_000, check_every=500, learning_rate=5e-3, average=0.99, enough=100.0
+    )
 
     def __init__(self, data: Path, name: str) -> None:
         self.data, self.name, self.language = data, name, LANGUAGES[name]

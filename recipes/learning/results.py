@@ -37,4 +37,4 @@ def keep(found: Rows, path: Path = KEPT) -> None:
 
 def told(score: float) -> str:
     """Write a score with as many digits as matter."""
-    return f"{score:.1e}" if score < 0.01 else f"{score:.3g}" if score < 1 else f"{score:.2f}"
+    return f"{score:.1e}" if 0 < score < 0.01 else f"{score:.3g}" if score < 1 else f"{score:.2f}"

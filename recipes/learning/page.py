@@ -38,9 +38,9 @@ def at_a_glance(tasks: Mapping[str, Task], rows: results.Rows) -> str:
     """How many seeds reach each goal, of those that ran."""
     lines = []
     for cell, side in dict.fromkeys(pair for task in tasks.values() for pair in sides(task)):
-        marks = [_mark(task, cell, _of(task, cell, side, rows)) for task in tasks.values()]
+        marks = [_mark(task, cell, results.of(task, cell, side, rows)) for task in tasks.values()]
         lines.append((_name(cell, side), *marks))
-    head = ("cell", *(task.title.partition(",")[0] for task in tasks.values()))
+    head = ("cell", *(task.short_title for task in tasks.values()))
     return table(head, lines)
 
 
@@ -69,7 +69,7 @@ def budget(task: Task) -> str:
 
 def details(task: Task, rows: results.Rows) -> str:
     """A line for each side that has run, and the names of those that have not."""
-    found = {pair: _of(task, *pair, rows) for pair in sides(task)}
+    found = {pair: results.of(task, *pair, rows) for pair in sides(task)}
     lines = [(_name(*pair), *_figures(task, chosen)) for pair, chosen in found.items() if chosen]
     missing = [_name(*pair) for pair, chosen in found.items() if not chosen]
     parts = [table(HEAD, lines)] if lines else []
@@ -79,7 +79,7 @@ def details(task: Task, rows: results.Rows) -> str:
 
 
 def _figures(task: Task, chosen: Sequence[Row]) -> tuple[str, ...]:
-    scores = sorted((row["score"] for row in chosen if row["score"] is not None), reverse=task.better == "higher")
+    scores = sorted(results.scores(chosen), reverse=task.better == "higher")
     steps = [row["goal_step"] for row in chosen if row["goal_step"] is not None]
     broken = sum(row["broken"] for row in chosen)
     return (
@@ -91,10 +91,6 @@ def _figures(task: Task, chosen: Sequence[Row]) -> tuple[str, ...]:
         f"{statistics.median(row['steps'] for row in chosen):,.0f}",
         f"{statistics.median(row['seconds'] for row in chosen):.0f}",
     )
-
-
-def _of(task: Task, cell: str, side: str, rows: results.Rows) -> list[Row]:
-    return [row for key, row in rows.items() if (key.task, key.cell, key.side) == (task.name, cell, side)]
 
 
 def _name(cell: str, side: str) -> str:

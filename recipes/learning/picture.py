@@ -11,15 +11,15 @@ import numpy as np
 
 from everystep.cells import CELLS
 from everystep.pages.heat import inked
+from recipes.learning import results
 from recipes.learning.models import OURS
-from recipes.learning.results import Rows, told
 from recipes.learning.task import Task
 from recipes.rows import Row
 
 PICTURE = Path(__file__).parents[2] / "docs" / "learning.svg"
 
 
-def draw(tasks: Mapping[str, Task], rows: Rows, path: Path = PICTURE) -> None:
+def draw(tasks: Mapping[str, Task], rows: results.Rows, path: Path = PICTURE) -> None:
     """Draw those of everystep's cells that ran, who learns most on top; numbers are scores, in the middle over seeds.
 
     Args:
@@ -27,7 +27,9 @@ def draw(tasks: Mapping[str, Task], rows: Rows, path: Path = PICTURE) -> None:
         rows: What was run.
         path: The SVG file.
     """
-    found = {cell: runs for cell in CELLS if any(runs := [_of(task, cell, rows) for task in tasks.values()])}
+    found = {
+        cell: runs for cell in CELLS if any(runs := [results.of(task, cell, OURS, rows) for task in tasks.values()])
+    }
     order = sorted(found, key=lambda cell: -statistics.mean(reached(runs) for runs in found[cell] if runs))
     shares = np.array([[reached(runs) for runs in found[cell]] for cell in order])
     plt.rcParams["svg.hashsalt"] = path.name
@@ -36,7 +38,7 @@ def draw(tasks: Mapping[str, Task], rows: Rows, path: Path = PICTURE) -> None:
     for (row, column), share in np.ndenumerate(shares):
         score = _middle(found[order[row]][column])
         axis.text(column, row, score, ha="center", va="center", fontsize=7, color="white" if share > 0.5 else "black")
-    titles = [task.title.partition(",")[0].replace(" ", "\n", 1) for task in tasks.values()]
+    titles = [task.short_title.replace(" ", "\n", 1) for task in tasks.values()]
     axis.set_xticks(range(len(titles)), titles, fontsize=7)
     axis.set_yticks(range(len(order)), order, fontsize=8)
     axis.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
@@ -50,10 +52,6 @@ def reached(runs: Sequence[Row]) -> float:
     return sum(run["reached"] for run in runs) / max(1, len(runs))
 
 
-def _of(task: Task, cell: str, rows: Rows) -> list[Row]:
-    return [row for key, row in rows.items() if (key.task, key.cell, key.side) == (task.name, cell, OURS)]
-
-
 def _middle(runs: Sequence[Row]) -> str:
-    scores = [run["score"] for run in runs if run["score"] is not None]
-    return told(statistics.median(scores)) if scores else ""
+    scores = results.scores(runs)
+    return results.told(statistics.median(scores)) if scores else ""

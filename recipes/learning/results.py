@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from recipes import rows
@@ -33,6 +33,16 @@ def read(tasks: Mapping[str, Task], *paths: Path) -> Rows:
 def keep(found: Rows, path: Path = KEPT) -> None:
     """Write all rows in order."""
     rows.keep(path, (found[key] for key in sorted(found)))
+
+
+def of(task: Task, cell: str, side: str, found: Rows) -> list[rows.Row]:
+    """Pick the rows of one side, a row for each seed."""
+    return [row for key, row in found.items() if (key.task, key.cell, key.side) == (task.name, cell, side)]
+
+
+def scores(chosen: Sequence[rows.Row]) -> list[float]:
+    """Give the scores of those that have one: that stayed finite."""
+    return [row["score"] for row in chosen if row["score"] is not None]
 
 
 def told(score: float) -> str:

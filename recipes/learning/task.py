@@ -56,6 +56,11 @@ class Task:
     cells: ClassVar[tuple[str, ...] | None] = None  # None: every registered cell
     settings: Settings
 
+    @property
+    def short_title(self) -> str:
+        """Give the title up to its first comma, for the head of a column."""
+        return self.title.partition(",")[0]
+
     def batch(self, rng: np.random.Generator) -> Batch:
         """Draw a batch to train on."""
         raise NotImplementedError

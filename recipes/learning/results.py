@@ -25,7 +25,7 @@ def read(tasks: Mapping[str, Task], *paths: Path) -> Rows:
     found: Rows = {}
     for row in rows.read(*paths):
         key = Key(row["task"], row["cell"], row["side"], row["seed"])
-        if key.task in tasks and Settings(**row["settings"]) == tasks[key.task].settings:
+        if key.task in tasks and Settings._field_defaults | row["settings"] == tasks[key.task].settings._asdict():
             found[key] = row
     return found
 

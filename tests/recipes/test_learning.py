@@ -210,6 +210,14 @@ def test_a_row_of_another_budget_does_not_count(shared_data, tmp_path):
     assert [key.seed for key in results.read(made, tmp_path / "rows.jsonl")] == [budget["hidden"]]
 
 
+def test_a_row_with_a_choice_that_is_no_more_does_not_count(shared_data, tmp_path):
+    results, tasks, rows = room("results"), room("tasks"), importlib.import_module("recipes.rows")
+    made = {"adding": tasks.TASKS["adding"](shared_data)}
+    settings = made["adding"].settings._asdict() | {"momentum": 0.9}
+    rows.append(tmp_path / "r.jsonl", {"task": "adding", "cell": "gru", "side": "x", "seed": 0, "settings": settings})
+    assert results.read(made, tmp_path / "r.jsonl") == {}
+
+
 def test_a_row_from_before_a_choice_counts_where_nothing_was_chosen(shared_data, tmp_path):
     results, tasks, rows = room("results"), room("tasks"), importlib.import_module("recipes.rows")
     made = {name: make(shared_data) for name, make in tasks.TASKS.items()}

@@ -48,7 +48,7 @@ def refusal(source, kind=DataError, **options) -> str:
         (b"PK\x03\x04...", "sales.csv: the file is a zip archive or a workbook; save the sheet as CSV."),
         (b"PAR1" + bytes(40), "sales.csv: the Parquet file is damaged or cut short."),
         (
-            gzip.compress(GOOD.encode())[:-9],
+            gzip.compress(GOOD.encode(), mtime=0)[:-9],
             "sales.csv: the gzip file is damaged (Compressed file ended before the end-of-stream marker was reached).",
         ),
     ],

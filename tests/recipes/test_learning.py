@@ -246,6 +246,7 @@ def test_the_picture_has_a_row_for_each_cell_that_ran_and_the_best_on_top(shared
     rows[training.Key("adding", "lstm", "torch.nn", 0)] = {"score": 0.1, "reached": False}
     picture.draw(made, rows, tmp_path / "learning.svg")
     drawn = (tmp_path / "learning.svg").read_text(encoding="utf-8")
+    assert "<!-- gru -->" in (tmp_path / "learning-narrow.svg").read_text(encoding="utf-8")
     texts = re.findall("<!-- (.+?) -->", drawn)  # matplotlib writes each text beside its outline
     assert [text for text in texts if text in {*scores, "lstm"}] == ["gru", "elman"]
     assert {"4.0e-04", "0.16"} <= set(texts)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,11 +19,11 @@ from everystep.engines.stepping import batched, dtype_name, name_of
 from everystep.errors import ArgumentError, DTypeError, EngineError, ShapeError, check_whole
 from everystep.unroll import arguments
 from everystep.unroll.choosing import FASTEST, check_engine
+from everystep.unroll.chosen_rows import a_row_each, some_rows
 from everystep.unroll.intake import first_guess, seen, taken
 from everystep.unroll.unroll import initial_of, prepare
 
 S = TypeVar("S")
-Array = np.ndarray[Any, Any]
 
 
 class Stream(Generic[S]):
@@ -141,7 +140,7 @@ class Stream(Generic[S]):
         initial = (start,) if isinstance(start, Tensor) else tuple(start)
         if rows is not None:
             parts = self._running.parts()
-            chosen = _rows(self._who, rows, self.batch_size).to(self._like.device)
+            chosen = some_rows(self._who, rows, self.batch_size).to(self._like.device)
             for part, start in zip(parts, initial, strict=True):
                 part[chosen] = start.detach()[chosen]
             initial = parts
@@ -167,7 +166,7 @@ class Stream(Generic[S]):
             >>> bool((stream.state.h == before[[1, 1, 0]]).all())
             True
         """
-        self._running.select(_numbers(self._who, rows, self.batch_size))
+        self._running.select(a_row_each(self._who, rows, self.batch_size))
 
     def refresh(self) -> None:
         """Read the cell's parameters, settings and context again; the state stays.
@@ -307,31 +306,3 @@ def _like(who: str, cell: Any, state: Any, dtype: torch.dtype | None) -> Tensor:
     if like is None:
         return torch.empty(0, dtype=dtype)
     return like.detach().new_empty(0, dtype=dtype)
-
-
-def _rows(who: str, rows: Any, many: int) -> Tensor:
-    """Numbers of rows, or a bool for each, as a tensor."""
-    try:
-        chosen = torch.as_tensor(rows)
-    except (TypeError, ValueError, RuntimeError):
-        chosen = torch.empty(0, dtype=torch.complex64)
-    if chosen.dtype == torch.bool and chosen.shape == (many,):
-        return chosen
-    whole = not (chosen.is_floating_point() or chosen.is_complex() or chosen.dtype == torch.bool)
-    if chosen.numel() == 0 and chosen.ndim == 1 and isinstance(rows, list):
-        return chosen.long()
-    if not whole or chosen.ndim > 1 or ((chosen < 0) | (chosen >= many)).any():
-        raise ArgumentError(f"{who}: reset got rows {rows!r}; expected numbers 0..{many - 1}, or (batch={many},) bool.")
-    return chosen.long()
-
-
-def _numbers(who: str, rows: Any, many: int) -> Array:
-    """Numbers of rows, one for each row."""
-    try:
-        chosen = np.asarray(rows)
-    except (TypeError, ValueError, RuntimeError):
-        chosen = np.empty(0, dtype=object)
-    chosen = chosen if chosen.size else chosen.astype(np.int64)  # an empty list is one of floats
-    if chosen.dtype.kind not in "iu" or chosen.shape != (many,) or ((chosen < 0) | (chosen >= many)).any():
-        raise ArgumentError(f"{who}: select got rows {rows!r}; expected (batch={many},) numbers 0..{many - 1}.")
-    return chosen

@@ -44,9 +44,9 @@ def test_the_model_by_hand_has_the_same_loss_and_gradients(shape):
     ours, plain = both(shape)
     batch = PairBatch(*pad([[4, 5, 3], [6, 3], [7, 8, 8, 4, 5, 3]]), *pad([[5, 4, 3], [6, 7, 8, 4, 3], [5, 3]]))
     found = []
-    for model, embedding in ((ours, ours.encoder.embedding), (plain, plain.source)):
+    for model, weights in ((ours, ours.encoder.embedding.E), (plain, plain.source.weight)):
         value = model.loss(batch)
-        found.append((value.detach(), torch.autograd.grad(value, embedding.weight)[0]))
+        found.append((value.detach(), torch.autograd.grad(value, weights)[0]))
     torch.testing.assert_close(found[0], found[1], **CLOSE)
 
 

@@ -56,7 +56,7 @@ def training(config: Seq2SeqConfig, batches: Sequence[PairBatch], clip: float, r
 
 def _asked(config: Seq2SeqConfig) -> dict[str, Any]:
     """Its readout is no embedding; where the embeddings are shared it shares them too."""
-    embeddings = {"embedding_dim": config.embedding, "scale": False, "dropout": config.dropout}
+    embeddings = {"embedding_dim": config.embedding, "scale": True, "dropout": config.dropout}
     shared = {"rnn_type": config.cell, "num_layers": 1, "dropout": config.dropout, "embeddings": embeddings}
     return {
         "initializer": "xavier_uniform",

@@ -22,6 +22,11 @@ class Memory(NamedTuple):
     mask: Tensor  # (batch, positions)
 
 
+class Scaled(nn.Embedding):
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
+        return self.embedding_dim**0.5 * super().forward(input)
+
+
 class General(nn.Module):
     def __init__(self, query: int, memory: int) -> None:
         super().__init__()
@@ -53,8 +58,8 @@ class Plain(nn.Module):
         features, hidden, memory, tied = config.embedding, config.hidden, 2 * config.units, config.tied != "none"
         layer, cell = CELLS[config.cell]
         self.config = config
-        self.source = nn.Embedding(config.source_symbols, features)
-        self.target = self.source if config.tied == "all" else nn.Embedding(config.target_symbols, features)
+        self.source = Scaled(config.source_symbols, features)
+        self.target = self.source if config.tied == "all" else Scaled(config.target_symbols, features)
         self.encoder = layer(features, config.units, bidirectional=True)
         beside = hidden * config.input_feeding + memory * (config.attend == "before")
         self.cell = cell(features + beside, hidden)
@@ -121,7 +126,7 @@ def alike(ours: Seq2Seq, config: Seq2SeqConfig) -> Plain:
     decoder, attention = ours.decoder, cast("Any", ours.decoder.attention)
     join: Any = next(m for name, m in decoder.cell.named_modules() if name.endswith("join"))
     copied = {
-        plain.source.weight: ours.encoder.embedding.weight, plain.target.weight: decoder.embedding.weight,
+        plain.source.weight: ours.encoder.embedding.E, plain.target.weight: decoder.embedding.E,
         plain.join.weight: join.weight, plain.join.bias: join.bias,
         plain.readout.weight: decoder.readout.V, plain.readout.bias: decoder.readout.c,
         **_recurrent(plain.encoder, layers.forward_cell, "_l0"),

@@ -130,10 +130,10 @@ def _plain_training(model: Plain, batches: list[PairBatch], clip: float, rate: f
 def _hold_losses(ours: Seq2Seq, plain: Plain, batch: PairBatch) -> None:
     """See that both sides have one loss and one gradient, of the source embedding, from the same weights."""
     found = []
-    for model, embedding in ((ours, ours.encoder.embedding), (plain, plain.source)):
+    for model, weights in ((ours, ours.encoder.embedding.E), (plain, plain.source.weight)):
         model.eval()
         value = model.loss(batch)
-        (gradient,) = torch.autograd.grad(value, embedding.weight)
+        (gradient,) = torch.autograd.grad(value, weights)
         found.append((value.item(), gradient))
     (one, gradient), (other, theirs) = found
     off = max(abs(one - other) / abs(other), ((gradient - theirs).abs().max() / theirs.abs().max()).item())

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import everystep as es
-from everystep.seq2seq import BRIDGES, Decoder, Encoder, General, Last, Learned, Mean, embedding
+from everystep.seq2seq import BRIDGES, Decoder, Embedding, Encoder, General, Last, Learned, Mean
 from seq2seq.made import batch, model
 
 CELLS = ("elman", "gru", "lstm", "slstm", "lru", "lstmp", "jordan")
@@ -17,9 +17,9 @@ CELLS = ("elman", "gru", "lstm", "slstm", "lru", "lstmp", "jordan")
 def bridged(bridge, one, other, *, both=True, layers=(1, 1), units=(4, 6)):
     torch.manual_seed(0)
     cells = es.cells.CELLS
-    encoder = Encoder(embedding(9, 5), units[0], cells[one], layers=layers[0], bidirectional=both)
+    encoder = Encoder(Embedding(9, 5), units[0], cells[one], layers=layers[0], bidirectional=both)
     decoder = Decoder(
-        embedding(9, 5), units[1], cells[other], memory_size=encoder.output_size, layers=layers[1], attention=General,
+        Embedding(9, 5), units[1], cells[other], memory_size=encoder.output_size, layers=layers[1], attention=General,
         attend="before",
     )  # fmt: skip
     encoder, decoder = encoder.double(), decoder.double()

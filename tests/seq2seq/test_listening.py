@@ -23,7 +23,7 @@ TOLERANCE = 1e-11
 
 def step_by_step(decoder, entering, memory, told):
     """Free running written out: what enters is chosen symbol by symbol."""
-    like = torch.ones(*entering.shape, decoder.embedding.embedding_dim, dtype=torch.float64)
+    like = torch.ones(*entering.shape, decoder.embedding.size, dtype=torch.float64)
     kept = decoder.dropout(like)
     x, context = decoder.cell.noised(like, memory.looked) if decoder.cell.draws else (like, memory.looked)
     state, features, entered, said = memory.start, [], [], entering[0]
@@ -100,7 +100,7 @@ def test_what_runs_freely_is_explained():
     assert why.engine == "llvm"
     assert "entered = where(0 < told, x, said)" in why.step
     assert "symbol = argmax(readout.c + layer0_h' @ readout.V.T)" in why.step
-    assert "said' = embedding.weight[symbol]" in why.step
+    assert "said' = embedding.E[symbol] * 2.23607" in why.step  # √5
 
 
 def test_it_may_be_unrolled_by_itself():
@@ -125,7 +125,7 @@ def test_a_decoder_that_ran_freely_is_saved_and_copied_as_before():
 
 
 @pytest.mark.parametrize("most", [0, 1, 8, 19])
-@pytest.mark.parametrize(("shape", "seed"), [("none", 0), ("before, fed", 4)])  # some end, others never do
+@pytest.mark.parametrize(("shape", "seed"), [("none", 0), ("before, fed", 2)])  # some end, others never do
 def test_greedy_search_says_what_single_steps_say(shape, seed, most):
     network, pairs = model(seed, **SHAPES[shape]).eval(), batch([0, 1, 2, 0])
     memory = network.encode(pairs.source, pairs.source_lengths)

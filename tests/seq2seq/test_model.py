@@ -161,7 +161,7 @@ def test_label_smoothing_is_its_equation():
 @pytest.mark.parametrize("tied", ["none", "target", "all"])
 def test_tied_embeddings_are_one_parameter(tied):
     network = model(tied=tied, readout_embedding=True)
-    weights = network.encoder.embedding.weight, network.decoder.embedding.weight, network.decoder.readout.V
+    weights = network.encoder.embedding.E, network.decoder.embedding.E, network.decoder.readout.V
     assert len({id(weight) for weight in weights}) == {"none": 3, "target": 2, "all": 1}[tied]
     network.loss(batch()).backward()
     assert all(weight.grad is not None for weight in weights)

@@ -9,7 +9,7 @@ from everystep.seq2seq.attentive import AttendAfter, AttendBefore
 from everystep.seq2seq.bridges import BRIDGES, Bridge, Last, Learned, Mean, Zero
 from everystep.seq2seq.config import ATTENTIONS, Seq2SeqConfig
 from everystep.seq2seq.decoder import Decoder, Forced, Memory
-from everystep.seq2seq.embedding import embedding
+from everystep.seq2seq.embedding import Embedding
 from everystep.seq2seq.encoder import Encoded, Encoder
 from everystep.seq2seq.location import Coverage, Location
 from everystep.seq2seq.model import Seq2Seq
@@ -31,6 +31,7 @@ __all__ = [
     "Coverage",
     "Decoder",
     "Dot",
+    "Embedding",
     "Encoded",
     "Encoder",
     "Forced",
@@ -49,7 +50,6 @@ __all__ = [
     "Seq2SeqConfig",
     "Stacked",
     "Zero",
-    "embedding",
     "readout_loss",
     "schedules",
 ]

@@ -15,6 +15,7 @@ from everystep.errors import unknown
 from everystep.layers import Dropout, Feedback, VariationalDropout
 from everystep.seq2seq.attention import Attention, Looked
 from everystep.seq2seq.attentive import AttendAfter, AttendBefore, Attentive
+from everystep.seq2seq.embedding import Embedding
 from everystep.seq2seq.encoder import Encoded, Make
 from everystep.seq2seq.listening import Hears, Listening
 from everystep.seq2seq.readout import Readout
@@ -63,10 +64,10 @@ class Decoder(nn.Module):
 
     Example:
         >>> import torch, everystep as es
-        >>> from everystep.seq2seq import Decoder, Encoder, General, embedding
-        >>> encoder = Encoder(embedding(100, 16), 8, es.cells.GRU)
+        >>> from everystep.seq2seq import Decoder, Embedding, Encoder, General
+        >>> encoder = Encoder(Embedding(100, 16), 8, es.cells.GRU)
         >>> decoder = Decoder(
-        ...     embedding(50, 16), 8, es.cells.LSTM, memory_size=encoder.output_size, attention=General
+        ...     Embedding(50, 16), 8, es.cells.LSTM, memory_size=encoder.output_size, attention=General
         ... )
         >>> encoded = encoder(torch.randint(100, (5, 3)), lengths=torch.tensor([5, 2, 4]))
         >>> memory = decoder.remember(encoded, {})
@@ -79,7 +80,7 @@ class Decoder(nn.Module):
 
     def __init__(
         self,
-        embedding: nn.Embedding,
+        embedding: Embedding,
         hidden_size: int,
         make: Make,
         *,
@@ -98,7 +99,7 @@ class Decoder(nn.Module):
         put_out = make(1, hidden_size).output_size
         fed = input_feeding * put_out
         seen = memory_size * (attention is not None and attend == "before")
-        self.stack = _stack(make, embedding.embedding_dim + fed + seen, hidden_size, layers, dropout)
+        self.stack = _stack(make, embedding.size + fed + seen, hidden_size, layers, dropout)
         cell: Cell[Any] = self.stack
         if attention is not None:
             cell = _ATTENTIVE[attend](self.stack, attention(self.stack.output_size, memory_size))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from everystep.cell import Cell
 from everystep.layers import Dropout, Recurrent
+from everystep.seq2seq.embedding import Embedding
 
 Make = Callable[[int, int], Cell[Any]]
 
@@ -42,8 +43,8 @@ class Encoder(nn.Module):
 
     Example:
         >>> import torch, everystep as es
-        >>> from everystep.seq2seq import Encoder, embedding
-        >>> encoder = Encoder(embedding(100, 16), hidden_size=8, make=es.cells.GRU)
+        >>> from everystep.seq2seq import Embedding, Encoder
+        >>> encoder = Encoder(Embedding(100, 16), hidden_size=8, make=es.cells.GRU)
         >>> encoded = encoder(torch.randint(100, (5, 3)), lengths=torch.tensor([5, 2, 4]))
         >>> encoded.memory.shape, encoded.final[0].reverse.h.shape
         (torch.Size([5, 3, 16]), torch.Size([3, 8]))
@@ -51,7 +52,7 @@ class Encoder(nn.Module):
 
     def __init__(
         self,
-        embedding: nn.Embedding,
+        embedding: Embedding,
         hidden_size: int,
         make: Make | Sequence[Make],
         *,
@@ -65,7 +66,7 @@ class Encoder(nn.Module):
         self.dropout = Dropout(dropout)
         self.layers = Recurrent(
             make,
-            [embedding.embedding_dim, *[hidden_size] * layers],
+            [embedding.size, *[hidden_size] * layers],
             bidirectional=bidirectional,
             dropout=dropout,
             residual=residual,

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from everystep.cell import Cell, tap
 from everystep.layers.beside import changed, put, taken
+from everystep.seq2seq.embedding import Embedding
 from everystep.seq2seq.readout import Readout
 from everystep.seq2seq.states import named_state
 
@@ -41,11 +42,11 @@ class Listening(Cell[Any]):
     networks".
     """
 
-    def __init__(self, cell: Cell[Any], embedding: nn.Embedding, readout: Readout, dropout: nn.Dropout) -> None:
-        parts = {**cell.part_sizes, "said": embedding.embedding_dim}
+    def __init__(self, cell: Cell[Any], embedding: Embedding, readout: Readout, dropout: nn.Dropout) -> None:
+        parts = {**cell.part_sizes, "said": embedding.size}
         self._parts = tuple(parts)
         self.State = named_state(*self._parts)
-        super().__init__({"x": embedding.embedding_dim, "told": 1}, cell.output_size, **parts)
+        super().__init__({"x": embedding.size, "told": 1}, cell.output_size, **parts)
         self.cell = cell
         self.embedding = embedding
         self.readout = readout
@@ -53,7 +54,7 @@ class Listening(Cell[Any]):
 
     def begun(self, state: Any) -> Any:
         """Give the state before the first step, in which nothing was said, of the cell's own."""
-        return self.State(*state, state[0].new_zeros(len(state[0]), self.embedding.embedding_dim))
+        return self.State(*state, state[0].new_zeros(len(state[0]), self.embedding.size))
 
     def initial_state(self, batch_size: int, like: Tensor, context: Any = None) -> Any:
         """Make the state before the first step: the cell's own, and nothing said."""

@@ -15,7 +15,7 @@ from everystep.errors import ArgumentError
 from everystep.seq2seq.bridges import BRIDGES, Bridge
 from everystep.seq2seq.config import ATTENTIONS, PRECISIONS, Seq2SeqConfig
 from everystep.seq2seq.decoder import Decoder, Forced, Memory
-from everystep.seq2seq.embedding import embedding
+from everystep.seq2seq.embedding import Embedding
 from everystep.seq2seq.encoder import Encoder
 from everystep.seq2seq.readout_loss import readout_loss
 from everystep.seq2seq.search.greedy import greedy
@@ -69,12 +69,12 @@ class Seq2Seq(nn.Module):
     @classmethod
     def from_config(cls, config: Seq2SeqConfig) -> Seq2Seq:
         """Make a model from plain values."""
-        source = embedding(config.source_symbols, config.embedding)
+        source = Embedding(config.source_symbols, config.embedding)
         encoder = Encoder(
             source, config.units, CELLS[config.cell], layers=config.encoder_layers,
             bidirectional=config.bidirectional, dropout=config.dropout, residual=config.residual,
         )  # fmt: skip
-        target = source if config.tied == "all" else embedding(config.target_symbols, config.embedding)
+        target = source if config.tied == "all" else Embedding(config.target_symbols, config.embedding)
         decoder = Decoder(
             target, config.hidden, CELLS[config.decoder_cell or config.cell],
             memory_size=encoder.output_size, layers=config.decoder_layers, attention=ATTENTIONS[config.attention],
@@ -129,7 +129,7 @@ class Seq2Seq(nn.Module):
         """
         if not 0 <= truth <= 1:
             raise ArgumentError(f"Seq2Seq: truth is {truth!r}; expected a probability, 0 to 1.")
-        check_symbols("target", batch.target, batch.target_lengths, self.decoder.embedding.num_embeddings)
+        check_symbols("target", batch.target, batch.target_lengths, self.decoder.embedding.symbols)
         memory = self.encode(batch.source, batch.source_lengths, engine)
         entering = self._dropped(batch.entering)
         if truth == 1:
@@ -161,7 +161,7 @@ class Seq2Seq(nn.Module):
         Returns:
             What the decoder needs of them, rows first: ``layers.select(memory, rows)`` takes some.
         """
-        check_symbols("source", source, lengths, self.encoder.embedding.num_embeddings)
+        check_symbols("source", source, lengths, self.encoder.embedding.symbols)
         encoded = self.encoder(self._dropped(source), lengths, engine)
         return self.decoder.remember(encoded, self.bridge(self.encoder, encoded))
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from everystep.cells.initial import uniform
+from everystep.seq2seq.embedding import Embedding
 from everystep.seq2seq.products import Linear
 
 
@@ -27,13 +28,13 @@ class Readout(nn.Module):
     with the symbol before: Bahdanau, Cho & Bengio (2015), appendix A.2.2, where the layer between is a maxout.
     """
 
-    def __init__(self, size: int, embedding: nn.Embedding, *, tied: bool = False, sees_embedding: bool = False) -> None:
+    def __init__(self, size: int, embedding: Embedding, *, tied: bool = False, sees_embedding: bool = False) -> None:
         super().__init__()
-        symbols, embedded = embedding.weight.shape
+        symbols, embedded = embedding.symbols, embedding.size
         inner = embedded if tied or sees_embedding else size
         self.P = Linear(size, inner) if inner != size or sees_embedding else None
         self.Q = Linear(embedded, inner, bias=False) if sees_embedding else None
-        self.V = embedding.weight if tied else uniform(symbols, inner)
+        self.V = embedding.E if tied else uniform(symbols, inner)
         self.c = nn.Parameter(torch.zeros(symbols))
 
     def inner(self, features: Tensor, embedded: Tensor) -> Tensor:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from everystep.cell import Cell, listen
+from everystep.seq2seq.embedding import Embedding
 from everystep.seq2seq.readout import Readout
 from everystep.seq2seq.states import named_state
 from everystep.text.symbols import BEGIN, END
@@ -38,9 +39,9 @@ class Speaking(Cell[Any]):
     closed: Tensor  # (symbols,): -inf where one is closed, else 0
 
     def __init__(
-        self, cell: Cell[Any], embedding: nn.Embedding, readout: Readout, places: int, closed: Sequence[int]
+        self, cell: Cell[Any], embedding: Embedding, readout: Readout, places: int, closed: Sequence[int]
     ) -> None:
-        parts = {**cell.part_sizes, "said": embedding.embedding_dim}
+        parts = {**cell.part_sizes, "said": embedding.size}
         self.State = named_state(*parts)
         super().__init__(0, LOOKED + places, **parts)
         self.cell = cell
@@ -52,7 +53,8 @@ class Speaking(Cell[Any]):
 
     def begun(self, state: Any) -> Any:
         """Give the state before the first symbol, of the cell's own."""
-        return self.State(*state, self.embedding.weight[BEGIN].detach().expand(len(state[0]), -1))
+        symbols = torch.full((len(state[0]),), BEGIN, device=state[0].device)
+        return self.State(*state, self.embedding(symbols).detach())
 
     def initial_state(self, batch_size: int, like: Tensor, context: Any = None) -> Any:
         """Make the state before the first symbol."""

@@ -10,11 +10,13 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
+import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from everystep.cell import Cell
 from everystep.seq2seq.attention import Looked
+from everystep.seq2seq.embedding import Embedding
 from everystep.seq2seq.held import HeldRows
 from everystep.seq2seq.readout import Readout
 from everystep.seq2seq.saying import Saying
@@ -61,7 +63,7 @@ class Streams:
         readout: Its readout.
     """
 
-    def __init__(self, cell: Cell[Any], embedding: nn.Embedding, readout: Readout) -> None:
+    def __init__(self, cell: Cell[Any], embedding: Embedding, readout: Readout) -> None:
         self._cell, self._embedding, self._readout = cell, embedding, readout
         self._kept: OrderedDict[Any, _Running] = OrderedDict()
         self._lock = Lock()
@@ -120,7 +122,8 @@ class Streams:
             width: Places of each sentence.
         """
         with ExitStack() as lent:
-            yield HeldRows(self._saying, lent, self._embedding.weight.detach().numpy(), state, looked, width)
+            table = self._embedding(torch.arange(self._embedding.symbols)).detach().numpy()
+            yield HeldRows(self._saying, lent, table, state, looked, width)
 
     def _saying(self, state: Any, looked: Looked | None) -> AbstractContextManager[Stream[Any]]:
         places = _places(looked)

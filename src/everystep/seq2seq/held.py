@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from everystep.seq2seq.attention import Looked
+from everystep.seq2seq.embedding import Embedding
 from everystep.seq2seq.search.model import Scores
 from everystep.unroll.stream import Stream
 
@@ -24,25 +25,25 @@ class HeldRows:
         lend: Lends a stream of :class:`~everystep.seq2seq.saying.Saying` that goes on from a state, for the memory of
             its rows.
         lent: Gives it back.
-        table: (symbols, embedding), what enters for each symbol.
+        embedding: What enters for each symbol.
         state: (sentences, features) by part.
         looked: The memory of the same sentences.
         width: Places of each sentence.
     """
 
     def __init__(
-        self, lend: Lend, lent: ExitStack, table: np.ndarray, state: Any, looked: Looked | None, width: int
+        self, lend: Lend, lent: ExitStack, embedding: Embedding, state: Any, looked: Looked | None, width: int
     ) -> None:
-        self._lend, self._lent, self._table, self._width = lend, lent, table, width
+        self._lend, self._lent, self._embedding, self._width = lend, lent, embedding, width
         self._blocks = np.arange(len(state[0]))  # where the rows of each sentence are
         self._rows = np.arange(0)  # of what is alive
         self._begin(_each(state, width), looked)
 
     def advance(self, symbols: np.ndarray) -> Scores:
         """Run the model one step further."""
-        self._x[self._rows] = self._table[symbols]
+        self._x[self._rows] = self._embedding(torch.from_numpy(symbols)).detach().numpy()
         out = self._running.step(self._x)[self._rows]
-        count = len(self._table)
+        count = self._embedding.symbols
         looked = None if self._looked is None else torch.from_numpy(out[:, count:])
         return Scores(torch.from_numpy(out[:, :count]), None, looked)
 
@@ -75,7 +76,7 @@ class HeldRows:
         self._looked = looked
         self._running = self._lent.enter_context(self._lend(state, looked and _each(looked, self._width)))
         self._every = np.arange(self._running.batch_size)
-        self._x = np.zeros((len(self._every), self._table.shape[1]), self._table.dtype)
+        self._x = np.zeros((len(self._every), self._embedding.size), state[0].numpy().dtype)
 
     def _row_of(self, blocks: np.ndarray, places: np.ndarray) -> np.ndarray:
         return blocks * self._width + places % self._width

@@ -10,7 +10,6 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -122,8 +121,7 @@ class Streams:
             width: Places of each sentence.
         """
         with ExitStack() as lent:
-            table = self._embedding(torch.arange(self._embedding.symbols)).detach().numpy()
-            yield HeldRows(self._saying, lent, table, state, looked, width)
+            yield HeldRows(self._saying, lent, self._embedding, state, looked, width)
 
     def _saying(self, state: Any, looked: Looked | None) -> AbstractContextManager[Stream[Any]]:
         places = _places(looked)

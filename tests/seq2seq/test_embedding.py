@@ -7,8 +7,9 @@ import math
 import pytest
 import torch
 
+from everystep.cells import GRU
 from everystep.errors import ArgumentError
-from everystep.seq2seq import Embedding, Seq2Seq, Seq2SeqConfig
+from everystep.seq2seq import Decoder, Embedding, Encoder, Seq2Seq, Seq2SeqConfig
 from everystep.text import PairBatch, pad
 
 SYMBOLS, SIZE = 400, 64
@@ -37,3 +38,12 @@ def test_a_model_begins_by_holding_all_symbols_about_equally_likely(tied):
 def test_sizes_that_are_none_are_refused(sizes):
     with pytest.raises(ArgumentError, match="Embedding: s"):
         Embedding(*sizes)
+
+
+@pytest.mark.parametrize("make", [Encoder, lambda *given: Decoder(*given, memory_size=4)])
+def test_an_embedding_of_torch_is_refused_by_name(make):
+    expected = (
+        r"coder: embedding is a torch\.nn\.\S+\.Embedding; expected an everystep\.seq2seq\.Embedding\(symbols, size\)"
+    )
+    with pytest.raises(ArgumentError, match=expected):
+        make(torch.nn.Embedding(9, 4), 4, GRU)

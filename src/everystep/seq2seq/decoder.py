@@ -15,7 +15,7 @@ from everystep.errors import unknown
 from everystep.layers import Dropout, Feedback, VariationalDropout
 from everystep.seq2seq.attention import Attention, Looked
 from everystep.seq2seq.attentive import AttendAfter, AttendBefore, Attentive
-from everystep.seq2seq.embedding import Embedding
+from everystep.seq2seq.embedding import Embedding, check_embedding
 from everystep.seq2seq.encoder import Encoded, Make
 from everystep.seq2seq.listening import Hears, Listening
 from everystep.seq2seq.readout import Readout
@@ -62,6 +62,10 @@ class Decoder(nn.Module):
         dropout: Probability to drop a feature: of the embedding and before the readout anew at each step, between
             layers once for a sequence.
 
+    Raises:
+        UnknownNameError: ``attend`` is no such name.
+        ArgumentError: The embedding is another kind of module.
+
     Example:
         >>> import torch, everystep as es
         >>> from everystep.seq2seq import Decoder, Embedding, Encoder, General
@@ -94,6 +98,7 @@ class Decoder(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        check_embedding("Decoder", embedding)
         if attend not in _ATTENTIVE:
             raise unknown("Decoder", "attend", attend, _ATTENTIVE)
         put_out = make(1, hidden_size).output_size

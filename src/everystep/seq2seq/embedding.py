@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from everystep.errors import check_whole
+from everystep.errors import ArgumentError, check_whole
 
 
 class Embedding(nn.Module):
@@ -57,3 +58,14 @@ class Embedding(nn.Module):
     def extra_repr(self) -> str:
         """Tell the sizes."""
         return f"{self.symbols}, {self.size}"
+
+
+def check_embedding(who: str, embedding: Any) -> None:
+    """Refuse what is no :class:`Embedding`.
+
+    Raises:
+        ArgumentError: It is something else; torch's own is the likeliest.
+    """
+    if not isinstance(embedding, Embedding):
+        kind = f"{type(embedding).__module__}.{type(embedding).__qualname__}"
+        raise ArgumentError(f"{who}: embedding is a {kind}; expected an everystep.seq2seq.Embedding(symbols, size).")

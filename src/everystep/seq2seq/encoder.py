@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from everystep.cell import Cell
 from everystep.layers import Dropout, Recurrent
-from everystep.seq2seq.embedding import Embedding
+from everystep.seq2seq.embedding import Embedding, check_embedding
 
 Make = Callable[[int, int], Cell[Any]]
 
@@ -39,7 +39,7 @@ class Encoder(nn.Module):
         output_size: Features of the memory.
 
     Raises:
-        ArgumentError: The cells do not fit together.
+        ArgumentError: The cells do not fit together, or the embedding is another kind of module.
 
     Example:
         >>> import torch, everystep as es
@@ -62,6 +62,7 @@ class Encoder(nn.Module):
         residual: bool = False,
     ) -> None:
         super().__init__()
+        check_embedding("Encoder", embedding)
         self.embedding = embedding
         self.dropout = Dropout(dropout)
         self.layers = Recurrent(

@@ -96,7 +96,8 @@ $(READY): pyproject.toml constraints.txt
 	  echo "Name another one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
 	@echo "==> environment in $(VENV) ($$('$(PYTHON)' --version 2>&1), versions from constraints.txt; minutes the first time)"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || '$(PYTHON)' -m venv --clear $(VENV)
-	@$(PIP) install --quiet -c constraints.txt hatchling editables
+	@# What builds from source without isolation: ourselves with hatchling; docopt, which num2words needs, with setuptools.
+	@$(PIP) install --quiet -c constraints.txt hatchling editables setuptools
 	@$(PIP) install --quiet --no-build-isolation -c constraints.txt -e '.[dev]'
 	@touch $(READY)
 	@echo "==> environment ready"

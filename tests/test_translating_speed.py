@@ -16,6 +16,7 @@ SHAPES = {
     "sentences": {"tied": "all"},
     "spelling": {"attention": "additive", "input_feeding": True},
     "before": {"attention": "additive", "attend": "before", "cell": "gru"},
+    "elman": {"attention": "additive", "cell": "elman"},
 }
 CLOSE = {"rtol": 0, "atol": 1e-12}  # sums of a dozen numbers in float64, in another order
 
@@ -48,6 +49,7 @@ def test_the_model_by_hand_has_the_same_loss_and_gradients(shape):
         value = model.loss(batch)
         found.append((value.detach(), torch.autograd.grad(value, weights)[0]))
     torch.testing.assert_close(found[0], found[1], **CLOSE)
+    torch.testing.assert_close(ours.score(batch), plain.score(batch), **CLOSE)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -79,6 +81,13 @@ def test_a_side_that_loses_is_told_and_what_is_missing_named(tmp_path):
     page.write_text("nothing", encoding="utf-8")
     with pytest.raises(SystemExit, match="is missing"):
         table.write_page(page, {}, records)
+
+
+def test_a_model_is_told_as_its_recipe_has_it():
+    cases = room("cases")
+    asked = {"cell": "gru", "hidden": 77, "attention": "dot", "attend": "before", "input_feeding": True, "tied": "all"}
+    case = cases.Case("pieces", "g2p.toml", "spelling", asked)
+    assert case.about == "pieces, GRU of 77, dot attention before the update, input feeding, tied embeddings"
 
 
 def test_made_texts_stand_in_for_those_that_are_not_here(tmp_path, monkeypatch):

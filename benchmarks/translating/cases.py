@@ -11,12 +11,10 @@ import torch
 
 from everystep.seq2seq import Seq2Seq, Seq2SeqConfig
 from everystep.text import Pairs, ParallelText, encode_pairs, read_parallel
-from everystep.translate import read_choices
-from everystep.translate.defaults import filled
-from everystep.translate.fitted import Fitted, bounds_of
-from everystep.translate.fitting import config_of
+from everystep.translate import Choices, read_choices
+from everystep.translate.fitted import Fitted
+from everystep.translate.fitting import config_of, untrained
 from everystep.translate.taught import TaughtBatches
-from everystep.translate.vocabularies import learn_vocabularies
 from recipes.translating.recipe import HERE
 from recipes.translating.texts import multi30k, spelling
 
@@ -25,27 +23,36 @@ class Case(NamedTuple):
     """One model.
 
     Attributes:
-        about: What it is, for the table.
+        symbols: What is read and said, for the table.
         settings: The recipe.
         text: Name of a reader of texts here.
         others: Settings that differ from the recipe's.
     """
 
-    about: str
+    symbols: str
     settings: str
     text: str
     others: Mapping[str, Any]
 
+    @property
+    def choices(self) -> Choices:
+        """What the model is."""
+        return read_choices(HERE / self.settings).chosen(**self.others)
+
+    @property
+    def about(self) -> str:
+        """What it is, for the table."""
+        model = self.choices.model
+        parts = [self.symbols, f"{model.cell.upper()} of {model.hidden}", f"{model.attention} attention"]
+        parts[-1] += " before the update" if model.attend == "before" else ""
+        parts += ["input feeding"] if model.input_feeding else []
+        return ", ".join(parts + ([] if model.tied == "none" else ["tied embeddings"]))
+
 
 CASES = {
-    "sentences": Case("8,000 pieces of words, tied, LSTM of 512, general attention", "multi30k.toml", "sentences", {}),
-    "spelling": Case("letters to phones, LSTM of 256, additive attention, input feeding", "g2p.toml", "spelling", {}),
-    "before": Case(
-        "letters to phones, GRU of 256, additive attention before the update",
-        "g2p.toml",
-        "spelling",
-        {"cell": "gru", "attend": "before", "input_feeding": False},
-    ),
+    "sentences": Case("8,000 pieces of words", "multi30k.toml", "sentences", {}),
+    "spelling": Case("letters to phones", "g2p.toml", "spelling", {}),
+    "before": Case("letters to phones", "g2p.toml", "spelling", {"cell": "gru", "attend": "before"}),
 }
 
 
@@ -68,16 +75,13 @@ class Ready(NamedTuple):
 def prepare(case: Case, data: Path) -> Ready:
     """Read or make the text, learn its symbols, deal batches, make the model."""
     text, asked, made = _texts(case.text, data)
-    choices = read_choices(HERE / case.settings).chosen(**case.others)
+    choices = case.choices
     if made and case.text == "sentences":
         choices = choices.chosen(tokens="word")
-    vocabularies = learn_vocabularies(text, choices.text)
-    pairs = encode_pairs(text, *vocabularies, max_length=choices.text.max_length)
-    choices = filled(choices, pairs, "exact")
-    config = config_of(choices, *map(len, vocabularies))
-    fitted = Fitted(Seq2Seq.from_config(config), vocabularies, choices, *bounds_of(pairs))
-    sources = list(encode_pairs(asked, *vocabularies).source[:64])
-    return Ready(config, fitted, pairs, TaughtBatches(pairs, choices.training), sources, made)
+    fitted, pairs = untrained(text, asked, choices)
+    config = config_of(fitted.choices, *map(len, fitted.vocabularies))
+    sources = list(encode_pairs(asked, *fitted.vocabularies).source[:64])
+    return Ready(config, fitted, pairs, TaughtBatches(pairs, fitted.choices.training), sources, made)
 
 
 def _texts(name: str, data: Path) -> tuple[ParallelText, ParallelText, bool]:

@@ -13,7 +13,11 @@ from everystep.seq2seq import Seq2Seq, Seq2SeqConfig
 from everystep.seq2seq.symbols import drop_words
 from everystep.text import PAD, PairBatch
 
-CELLS: dict[str, tuple[Any, Any]] = {"lstm": (nn.LSTM, nn.LSTMCell), "gru": (nn.GRU, nn.GRUCell)}
+CELLS: dict[str, tuple[Any, Any]] = {
+    "elman": (nn.RNN, nn.RNNCell),
+    "lstm": (nn.LSTM, nn.LSTMCell),
+    "gru": (nn.GRU, nn.GRUCell),
+}
 
 
 class Memory(NamedTuple):
@@ -105,14 +109,23 @@ class Plain(nn.Module):
 
     def loss(self, batch: PairBatch) -> Tensor:
         """The mean cross-entropy of a target symbol."""
+        smoothing = self.config.label_smoothing if self.training else 0.0
+        scores = self.forced(batch).flatten(0, 1)
+        return F.cross_entropy(scores, batch.target.flatten(), ignore_index=PAD, label_smoothing=smoothing)
+
+    def score(self, batch: PairBatch) -> Tensor:
+        """The log probability of each target: (batch,)."""
+        scores = self.forced(batch).movedim(2, 1)  # (time, symbols, batch)
+        return -F.cross_entropy(scores, batch.target, ignore_index=PAD, reduction="none").sum(0)
+
+    def forced(self, batch: PairBatch) -> Tensor:
+        """The scores of the readout, (time, batch, symbols), as it is told each target."""
         memory, state = self.encode(batch.source, batch.source_lengths)
         outputs = []
         for x in self.dropout(self.target(self.dropped(batch.entering))):
             state, y = self.step(state, x, memory)
             outputs.append(y)
-        smoothing = self.config.label_smoothing if self.training else 0.0
-        scores = self.scores(torch.stack(outputs)).flatten(0, 1)
-        return F.cross_entropy(scores, batch.target.flatten(), ignore_index=PAD, label_smoothing=smoothing)
+        return self.scores(torch.stack(outputs))
 
     def dropped(self, symbols: Tensor) -> Tensor:
         return drop_words(symbols, self.config.word_dropout) if self.training else symbols

@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from recipes import rows
-from recipes.translating import page, results, run
+from recipes.translating import page, results, run, twin
 from recipes.translating.table import RECIPES
 
 
@@ -25,18 +25,21 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _all_seeds(name: str, asked: argparse.Namespace, log: Path) -> None:
-    """Run each seed of a recipe, then all of them together."""
+    """Run each seed of a recipe, then all of them together, then the twin."""
     recipe, known = RECIPES[name], results.read(RECIPES, results.KEPT, log)
     seeds = range(recipe.seeds if asked.seeds is None else min(asked.seeds, recipe.seeds))
     missing = [seed for seed in seeds if (name, seed) not in known]
     wanted_together = len(seeds) == recipe.seeds > 1 and (name, run.ENSEMBLE) not in known
-    if not missing and not wanted_together:
+    wanted_twin = recipe.twin and (name, twin.TWIN) not in known
+    if not (missing or wanted_together or wanted_twin):
         return
     read = recipe.texts(asked.data)
     for seed in missing:
         _append(log, run.fitted(name, recipe, seed, read, asked.folder))
     if wanted_together:
         _append(log, run.together(name, recipe, read, asked.folder))
+    if wanted_twin:
+        _append(log, twin.fitted_twin(name, recipe, read, asked.folder))
 
 
 def _append(log: Path, row: rows.Row) -> None:

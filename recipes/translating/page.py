@@ -13,10 +13,11 @@ from recipes.translating import results
 from recipes.translating.recipe import Aim, Recipe
 from recipes.translating.run import ENSEMBLE
 from recipes.translating.table import SPELLINGS
+from recipes.translating.twin import TWIN
 
 PAGE = Path(__file__).parents[2] / "docs" / "recipes.md"
 MARK = "<!-- From here on the page is written by recipes/translating. -->"
-HEAD = ("task", "test", "figure", "published", "goal", "seeds", "mean", "best", "together", "met")
+HEAD = ("task", "test", "figure", "published", "goal", "seeds", "mean", "best", "together", "met", "torch.nn")
 SIZES = ("task", "settings", "parameters", "epochs", "best epoch", "minutes", "validation", "tests read")
 MACRO = (Aim("test", "wer", 15.5, "15.94", 14.0), Aim("test", "per", 4.3, "4.39"))  # over the seven languages
 
@@ -30,25 +31,33 @@ def write(recipes: Mapping[str, Recipe], rows: results.Rows) -> None:
 def text(recipes: Mapping[str, Recipe], rows: results.Rows) -> str:
     """Everything that was reached, as Markdown."""
     aimed = [_aimed(recipe.title, aim, _of(name, rows)) for name, recipe in recipes.items() for aim in recipe.aims]
-    sizes = [_sizes(recipe, _of(name, rows)) for name, recipe in recipes.items() if _of(name, rows)]
+    sizes = [
+        _sizes(recipe, _of(name, rows), _runs(name, rows)) for name, recipe in recipes.items() if _runs(name, rows)
+    ]
     parts = ["## What is reached", table(HEAD, [*aimed, *_macro(rows)]), "## What it takes", table(SIZES, sizes)]
     return "\n\n".join(parts) + "\n"
 
 
 def _aimed(title: str, aim: Aim, found: Sequence[Row]) -> tuple[str, ...]:
-    seeds = [row["tests"][aim.test][aim.metric] for row in found if row["seed"] != ENSEMBLE]
-    joined = [row["tests"][aim.test][aim.metric] for row in found if row["seed"] == ENSEMBLE]
-    return (title, aim.test, aim.metric, aim.published, _goal(aim), *_figures(aim, seeds, joined))
+    values = {row["seed"]: row["tests"][aim.test][aim.metric] for row in found}
+    return _line(title, aim, values)
 
 
-def _figures(aim: Aim, seeds: Sequence[float], joined: Sequence[float]) -> tuple[str, ...]:
+def _line(title: str, aim: Aim, values: Mapping[int | str, float]) -> tuple[str, ...]:
+    """Tell the figures of an aim by seed, and by what stands in the place of one."""
+    seeds = [value for seed, value in values.items() if isinstance(seed, int)]
+    twin = f"{values[TWIN]:.2f}" if TWIN in values else ""
+    return (title, aim.test, aim.metric, aim.published, _goal(aim), *_figures(aim, seeds, values.get(ENSEMBLE)), twin)
+
+
+def _figures(aim: Aim, seeds: Sequence[float], joined: float | None) -> tuple[str, ...]:
     """Count the seeds; their mean and best, all of them together, and whether the goals are met."""
     if not seeds:
         return ("0", "not run yet", "", "", "")
     mean = statistics.mean(seeds)
     best = max(seeds) if METRICS[aim.metric].higher_is_better else min(seeds)
-    met = aim.met(mean) and (aim.ensemble is None or (bool(joined) and aim.met(joined[0], aim.ensemble)))
-    shown = (f"{mean:.2f}", f"{best:.2f}", f"{joined[0]:.2f}" if joined else "")
+    met = aim.met(mean) and (aim.ensemble is None or (joined is not None and aim.met(joined, aim.ensemble)))
+    shown = (f"{mean:.2f}", f"{best:.2f}", "" if joined is None else f"{joined:.2f}")
     return (str(len(seeds)), *shown, "yes" if met else "NO")
 
 
@@ -66,15 +75,11 @@ def _macro(rows: results.Rows) -> list[tuple[str, ...]]:
         means = {
             seed: statistics.mean(found[code][seed]["tests"][aim.test][aim.metric] for code in found) for seed in shared
         }
-        seeds = [value for seed, value in means.items() if seed != ENSEMBLE]
-        joined = [value for seed, value in means.items() if seed == ENSEMBLE]
-        title = "Seven languages, mean"
-        lines.append((title, aim.test, aim.metric, aim.published, _goal(aim), *_figures(aim, seeds, joined)))
+        lines.append(_line("Seven languages, mean", aim, means))
     return lines
 
 
-def _sizes(recipe: Recipe, found: Sequence[Row]) -> tuple[str, ...]:
-    runs = [row for row in found if row["seed"] != ENSEMBLE]
+def _sizes(recipe: Recipe, found: Sequence[Row], runs: Sequence[Row]) -> tuple[str, ...]:
     validation = statistics.mean(row["figures"]["validation"] for row in runs)
     return (
         recipe.title,
@@ -94,3 +99,8 @@ def _range(values: Sequence[int]) -> str:
 
 def _of(name: str, rows: results.Rows) -> list[Row]:
     return [row for (recipe, _), row in rows.items() if recipe == name]
+
+
+def _runs(name: str, rows: results.Rows) -> list[Row]:
+    """Give the rows of seeds alone."""
+    return [row for row in _of(name, rows) if isinstance(row["seed"], int)]

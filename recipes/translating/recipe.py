@@ -52,6 +52,7 @@ class Recipe(NamedTuple):
         settings: A configuration file in this directory, as ``everystep translate fit --config`` takes it.
         aims: What is measured.
         seeds: How many runs.
+        twin: Whether the first seed is run once more with layers of torch.nn: where that is quick.
     """
 
     title: str
@@ -59,6 +60,7 @@ class Recipe(NamedTuple):
     settings: str
     aims: tuple[Aim, ...]
     seeds: int = 3
+    twin: bool = False
 
     def choices(self, seed: int) -> Choices:
         """Read the configuration."""

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from recipes import rows
 from recipes.translating.recipe import Recipe
-from recipes.translating.run import ENSEMBLE
 
 KEPT = Path(__file__).with_name("results.jsonl")  # what docs/recipes.md is made of
 Rows = dict[tuple[str, int | str], rows.Row]
@@ -23,7 +22,7 @@ def read(recipes: Mapping[str, Recipe], *paths: Path) -> Rows:
     found: Rows = {}
     for row in rows.read(*paths):
         recipe = recipes.get(row["recipe"])
-        seed = 0 if row["seed"] == ENSEMBLE else row["seed"]
+        seed = row["seed"] if isinstance(row["seed"], int) else 0
         if recipe is not None and row["settings"] == recipe.settled(seed):
             found[row["recipe"], row["seed"]] = row
     return found

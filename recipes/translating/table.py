@@ -15,11 +15,15 @@ SPELLINGS = {
 }  # fmt: skip
 
 RECIPES: dict[str, Recipe] = {
-    "dates": Recipe("Dates to ISO", texts.dates, "dates.toml", (Aim("test", "exact", 99.5, "97-100"),)),
-    "sums": Recipe("Sums of three digits", texts.sums, "sums.toml", (Aim("test", "exact", 99.5, "99"),)),
-    "scan": Recipe("SCAN, simple", texts.scan, "scan.toml", (Aim("test", "exact", 99.8, "99.8, LSTM"),)),
+    "dates": Recipe("Dates to ISO", texts.dates, "dates.toml", (Aim("test", "exact", 99.5, "97-100"),), twin=True),
+    "sums": Recipe("Sums of three digits", texts.sums, "sums.toml", (Aim("test", "exact", 99.5, "99"),), twin=True),
+    "scan": Recipe("SCAN, simple", texts.scan, "scan.toml", (Aim("test", "exact", 99.8, "99.8, LSTM"),), twin=True),
     "scan-elman": Recipe(
-        "SCAN, simple, Elman cells", texts.scan, "scan-elman.toml", (Aim("test", "exact", 70.0, "59.7, Elman"),)
+        "SCAN, simple, Elman cells",
+        texts.scan,
+        "scan-elman.toml",
+        (Aim("test", "exact", 70.0, "59.7, Elman"),),
+        twin=True,
     ),
     **{
         f"g2p-{code}": Recipe(

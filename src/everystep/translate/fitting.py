@@ -57,21 +57,36 @@ def fit_translator(
         run: Where to keep the training run; None keeps it in memory.
         progress: ``"auto"``, ``"plain"`` or ``"quiet"``.
     """
-    vocabularies = learn_vocabularies(text, choices.text)
-    pairs = encode_pairs(text, *vocabularies, max_length=choices.text.max_length)
-    judged = encode_pairs(valid, *vocabularies)
-    choices = filled(choices, pairs, metric_for(vocabularies.target, valid.target))
-    fitted = Fitted(_model(choices, *map(len, vocabularies)), vocabularies, choices, *bounds_of(pairs))
+    fitted, pairs = untrained(text, valid, choices)
+    choices = fitted.choices
+    judged = encode_pairs(valid, *fitted.vocabularies)
     batches = TaughtBatches(pairs, choices.training)
     validation = Validation(fitted, judged, valid)
     if run is not None:
         run = replace(run, about={**run.about, **_about(choices), **_told(judged)})
-    settings = _settings(choices)
+    settings = settings_of(choices)
     with one_thread() if (choices.model.hidden or 0) <= FEW_UNITS else nullcontext():
         trained = train(fitted.model, loss, batches, settings, validate=validation, run=run, progress=progress)
         fitted.model.eval()
         figures = validation(fitted.model)
     return Fit(fitted, trained, pairs, len(judged), figures, (*pairs.notes, *judged.notes))
+
+
+def untrained(text: ParallelText, valid: ParallelText, choices: Choices) -> tuple[Fitted, Pairs]:
+    """Learn the vocabularies, fill in what was left open, make the model with its first weights.
+
+    Args:
+        text: What is going to be learned from.
+        valid: What is going to choose among epochs.
+        choices: What was asked for.
+
+    Returns:
+        The translator that knows nothing yet, and the training pairs.
+    """
+    vocabularies = learn_vocabularies(text, choices.text)
+    pairs = encode_pairs(text, *vocabularies, max_length=choices.text.max_length)
+    choices = filled(choices, pairs, metric_for(vocabularies.target, valid.target))
+    return Fitted(_model(choices, *map(len, vocabularies)), vocabularies, choices, *bounds_of(pairs)), pairs
 
 
 def config_of(choices: Choices, source_symbols: int, target_symbols: int) -> Seq2SeqConfig:
@@ -89,7 +104,8 @@ def _model(choices: Choices, source_symbols: int, target_symbols: int) -> Seq2Se
         return Seq2Seq.from_config(config_of(choices, source_symbols, target_symbols))
 
 
-def _settings(choices: Choices) -> Settings:
+def settings_of(choices: Choices) -> Settings:
+    """Give how the model is trained."""
     asked = choices.training.model_dump()
     return Settings(**{name: asked[name] for name in Settings.__dataclass_fields__ if name in asked})
 

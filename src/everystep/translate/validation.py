@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,11 +55,15 @@ class Validation:
 
     def said(self) -> dict[str, str]:
         """Translate each distinct source."""
-        how = self.fitted.choices.search.model_copy(update={"beam": self.fitted.choices.training.valid_beam})
         target = self.fitted.vocabularies.target
         sources = dict(zip(self.text.source, self.pairs.source, strict=True))
-        found = search([self.fitted], list(sources.values()), how)
-        return {line: target.decode(best[0].symbols.tolist()) for line, best in zip(sources, found, strict=True)}
+        found = self.found(list(sources.values()))
+        return {line: target.decode(symbols) for line, symbols in zip(sources, found, strict=True)}
+
+    def found(self, sources: Sequence[np.ndarray]) -> list[list[int]]:
+        """Search for the output of each source."""
+        how = self.fitted.choices.search.model_copy(update={"beam": self.fitted.choices.training.valid_beam})
+        return [best[0].symbols.tolist() for best in search([self.fitted], sources, how)]
 
 
 def _batch(pairs: Pairs, rows: np.ndarray) -> PairBatch:

@@ -51,8 +51,13 @@ class Case(NamedTuple):
 
 CASES = {
     "sentences": Case("8,000 pieces of words", "multi30k.toml", "sentences", {}),
+    "unfed": Case(
+        "8,000 pieces of words", "multi30k.toml", "sentences", {"attention": "general", "input_feeding": False}
+    ),
     "spelling": Case("letters to phones", "g2p.toml", "spelling", {}),
-    "before": Case("letters to phones", "g2p.toml", "spelling", {"cell": "gru", "attend": "before"}),
+    "before": Case(
+        "letters to phones", "g2p.toml", "spelling", {"cell": "gru", "attend": "before", "attention": "additive"}
+    ),
 }
 
 

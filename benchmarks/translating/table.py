@@ -58,4 +58,5 @@ def _times(one: Record, side: str) -> float:
 
 
 def _rate(one: Record, side: str) -> str:
-    return f"{one.many / statistics.median(one.seconds[side]):,.4g}"
+    rate = one.many / statistics.median(one.seconds[side])
+    return f"{rate:,.0f}" if rate >= 1000 else f"{rate:.4g}"

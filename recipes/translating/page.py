@@ -17,7 +17,7 @@ from recipes.translating.twin import TWIN
 
 PAGE = Path(__file__).parents[2] / "docs" / "recipes.md"
 MARK = "<!-- From here on the page is written by recipes/translating. -->"
-HEAD = ("task", "test", "figure", "published", "goal", "seeds", "mean", "best", "together", "met", "torch.nn")
+HEAD = ("task", "figure", "published", "goal", "seeds", "mean", "best", "together", "met", "torch.nn")
 SIZES = ("task", "settings", "parameters", "epochs", "best epoch", "minutes", "validation", "tests read")
 MACRO = (Aim("test", "wer", 15.5, "15.94", 14.0), Aim("test", "per", 4.3, "4.39"))  # over the seven languages
 
@@ -47,7 +47,8 @@ def _line(title: str, aim: Aim, values: Mapping[int | str, float]) -> tuple[str,
     """Tell the figures of an aim by seed, and by what stands in the place of one."""
     seeds = [value for seed, value in values.items() if isinstance(seed, int)]
     twin = f"{values[TWIN]:.2f}" if TWIN in values else ""
-    return (title, aim.test, aim.metric, aim.published, _goal(aim), *_figures(aim, seeds, values.get(ENSEMBLE)), twin)
+    figure = aim.metric if aim.test == "test" else f"{aim.metric} {aim.test}"
+    return (title, figure, aim.published, _goal(aim), *_figures(aim, seeds, values.get(ENSEMBLE)), twin)
 
 
 def _figures(aim: Aim, seeds: Sequence[float], joined: float | None) -> tuple[str, ...]:

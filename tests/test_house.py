@@ -81,7 +81,7 @@ def test_import_adds_little_to_importing_torch():
     code = "import time; clock = time.process_time; begun = clock(); import torch; torch_in = clock() - begun\n"
     code += "import everystep; print((clock() - begun - torch_in) / torch_in)"
     added = min(float(python(code)) for _ in range(3))  # of the processor, the least: other work only adds
-    assert added < 0.2  # of what torch takes on the same processor: 0.10 to 0.13 was seen; pandas alone adds 0.39
+    assert added < 0.15  # of what torch takes on the same processor: 0.10 to 0.13 was seen; pandas alone adds 0.39
 
 
 def test_import_loads_no_plotting_frame_or_terminal_library():

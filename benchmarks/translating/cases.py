@@ -43,10 +43,10 @@ class Case(NamedTuple):
     def about(self) -> str:
         """What it is, for the table."""
         model = self.choices.model
-        parts = [self.symbols, f"{model.cell.upper()} of {model.hidden}", f"{model.attention} attention"]
-        parts[-1] += " before the update" if model.attend == "before" else ""
-        parts += ["input feeding"] if model.input_feeding else []
-        return ", ".join(parts + ([] if model.tied == "none" else ["tied embeddings"]))
+        attention = f"{model.attention} attention" + " before the update" * (model.attend == "before")
+        options = {"input feeding": model.input_feeding, "tied embeddings": model.tied != "none"}
+        has = [name for name, chosen in options.items() if chosen]
+        return ", ".join([self.symbols, f"{model.cell.upper()} of {model.hidden}", attention, *has])
 
 
 CASES = {
@@ -84,7 +84,7 @@ def prepare(case: Case, data: Path) -> Ready:
     if made and case.text == "sentences":
         choices = choices.chosen(tokens="word")
     fitted, pairs = untrained(text, asked, choices)
-    config = config_of(fitted.choices, *map(len, fitted.vocabularies))
+    config = config_of(fitted.choices, fitted.vocabularies)
     sources = list(encode_pairs(asked, *fitted.vocabularies).source[:64])
     return Ready(config, fitted, pairs, TaughtBatches(pairs, fitted.choices.training), sources, made)
 

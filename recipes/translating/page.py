@@ -31,9 +31,7 @@ def write(recipes: Mapping[str, Recipe], rows: results.Rows) -> None:
 def text(recipes: Mapping[str, Recipe], rows: results.Rows) -> str:
     """Everything that was reached, as Markdown."""
     aimed = [_aimed(recipe.title, aim, _of(name, rows)) for name, recipe in recipes.items() for aim in recipe.aims]
-    sizes = [
-        _sizes(recipe, _of(name, rows), _runs(name, rows)) for name, recipe in recipes.items() if _runs(name, rows)
-    ]
+    sizes = [_sizes(recipe, _of(name, rows)) for name, recipe in recipes.items() if _runs(_of(name, rows))]
     parts = ["## What is reached", table(HEAD, [*aimed, *_macro(rows)]), "## What it takes", table(SIZES, sizes)]
     return "\n\n".join(parts) + "\n"
 
@@ -80,7 +78,8 @@ def _macro(rows: results.Rows) -> list[tuple[str, ...]]:
     return lines
 
 
-def _sizes(recipe: Recipe, found: Sequence[Row], runs: Sequence[Row]) -> tuple[str, ...]:
+def _sizes(recipe: Recipe, found: Sequence[Row]) -> tuple[str, ...]:
+    runs = _runs(found)
     validation = statistics.mean(row["figures"]["validation"] for row in runs)
     return (
         recipe.title,
@@ -102,6 +101,6 @@ def _of(name: str, rows: results.Rows) -> list[Row]:
     return [row for (recipe, _), row in rows.items() if recipe == name]
 
 
-def _runs(name: str, rows: results.Rows) -> list[Row]:
+def _runs(found: Sequence[Row]) -> list[Row]:
     """Give the rows of seeds alone."""
-    return [row for row in _of(name, rows) if isinstance(row["seed"], int)]
+    return [row for row in found if isinstance(row["seed"], int)]

@@ -89,7 +89,7 @@ def fitted_twin(name: str, recipe: Recipe, read: Texts, folder: Path) -> Row:
 
 def twin_of(fitted: Fitted) -> Plain:
     """Write the model by hand, with the weights that it has."""
-    return alike(fitted.model, config_of(fitted.choices, *map(len, fitted.vocabularies)))
+    return alike(fitted.model, config_of(fitted.choices, fitted.vocabularies))
 
 
 def judge(fitted: Fitted, text: ParallelText, plain: Plain, width: int) -> ByHand:

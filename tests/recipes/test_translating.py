@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 
 from everystep.text import read_parallel
+from everystep.translate.validation import Validation
 
 
 @pytest.fixture(autouse=True)
@@ -75,23 +76,19 @@ def test_each_seed_and_all_together_read_the_test_once(tiny, capsys):
 
 def test_a_twin_begins_and_is_judged_as_ours_and_leaves_a_row(tiny, monkeypatch):
     main, folder = tiny
-    program, twin, validation = (
-        room("__main__"),
-        room("twin"),
-        importlib.import_module("everystep.translate.validation"),
-    )
+    program, twin = room("__main__"), room("twin")
     recipe = program.RECIPES["tiny"]
     read = recipe.texts(folder)
     fitted, _ = twin.untrained(read.train, read.valid, recipe.choices(0))
     judge = twin.judge(fitted, read.valid, twin.twin_of(fitted).eval(), width=1)
-    ours = validation.Validation(fitted, judge.pairs, read.valid)
+    ours = Validation(fitted, judge.pairs, read.valid)
     fitted.model.eval()
     assert judge(judge.plain) == pytest.approx(ours(fitted.model), rel=1e-5)  # float32 in another order
     assert judge.said() == ours.said()
     monkeypatch.setitem(program.RECIPES, "tiny", recipe._replace(twin=True))
     main()
     rows = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
-    ((of_ours, of_twin),) = [(rows[0], row) for row in rows if row["seed"] == twin.TWIN]
+    of_ours, (of_twin,) = rows[0], [row for row in rows if row["seed"] == twin.TWIN]
     assert of_twin["tests"]["test"]["reads"] == 1
     assert of_twin["epochs"] == of_ours["epochs"] == 1
     assert of_twin["figures"]["validation_loss"] == pytest.approx(of_ours["figures"]["validation_loss"], rel=1e-3)

@@ -19,7 +19,7 @@ from everystep.translate.defaults import filled, metric_for
 from everystep.translate.fitted import Fitted, bounds_of
 from everystep.translate.taught import TaughtBatches, loss
 from everystep.translate.validation import Validation
-from everystep.translate.vocabularies import learn_vocabularies
+from everystep.translate.vocabularies import Vocabularies, learn_vocabularies
 
 FEW_UNITS = 128  # up to so many a second thread costs more than it brings, many times more on a busy machine
 
@@ -86,22 +86,23 @@ def untrained(text: ParallelText, valid: ParallelText, choices: Choices) -> tupl
     vocabularies = learn_vocabularies(text, choices.text)
     pairs = encode_pairs(text, *vocabularies, max_length=choices.text.max_length)
     choices = filled(choices, pairs, metric_for(vocabularies.target, valid.target))
-    return Fitted(_model(choices, *map(len, vocabularies)), vocabularies, choices, *bounds_of(pairs)), pairs
+    return Fitted(_model(choices, vocabularies), vocabularies, choices, *bounds_of(pairs)), pairs
 
 
-def config_of(choices: Choices, source_symbols: int, target_symbols: int) -> Seq2SeqConfig:
+def config_of(choices: Choices, vocabularies: Vocabularies) -> Seq2SeqConfig:
     """Give what the model is made of."""
-    return Seq2SeqConfig(source_symbols=source_symbols, target_symbols=target_symbols, **choices.model.model_dump())
+    source, target = map(len, vocabularies)
+    return Seq2SeqConfig(source_symbols=source, target_symbols=target, **choices.model.model_dump())
 
 
-def _model(choices: Choices, source_symbols: int, target_symbols: int) -> Seq2Seq:
+def _model(choices: Choices, vocabularies: Vocabularies) -> Seq2Seq:
     if choices.model.tied == "all" and not choices.text.shared:
         raise ArgumentError(
             'Translator: tied is "all" and shared is false; expected one vocabulary for both sides: shared = true.'
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(choices.training.seed)
-        return Seq2Seq.from_config(config_of(choices, source_symbols, target_symbols))
+        return Seq2Seq.from_config(config_of(choices, vocabularies))
 
 
 def settings_of(choices: Choices) -> Settings:

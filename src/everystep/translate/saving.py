@@ -29,7 +29,7 @@ def save(directory: str | Path, fitted: Fitted, metrics: Mapping[str, Any]) -> N
         RunError: The directory holds something else.
         ModelFileError: The files can't be written.
     """
-    sizes = config_of(fitted.choices, *map(len, fitted.vocabularies)).to_dict()
+    sizes = config_of(fitted.choices, fitted.vocabularies).to_dict()
     schema = {"choices": fitted.choices.model_dump(), "longest": fitted.longest, "factor": fitted.factor}
     files = fitted.vocabularies.to_files()
     save_model(directory, SavedModel(KIND, sizes, fitted.model.state_dict(), schema, metrics, files))

@@ -42,7 +42,8 @@ class HeldRows:
     def advance(self, symbols: np.ndarray) -> Scores:
         """Run the model one step further."""
         self._x[self._rows] = self._embedding(torch.from_numpy(symbols)).detach().numpy()
-        out = self._running.step(self._x)[self._rows]
+        every = self._running.step(self._x)
+        out = every if len(self._rows) == len(every) else every[self._rows]
         count = self._embedding.symbols
         looked = None if self._looked is None else torch.from_numpy(out[:, count:])
         return Scores(torch.from_numpy(out[:, :count]), None, looked)

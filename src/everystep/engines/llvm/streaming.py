@@ -86,7 +86,7 @@ class Streaming:
 
     def select(self, rows: Array) -> None:
         """Put rows of the state in the place of its rows."""
-        for own in {id(own): own for own in self._turn.entering.values()}.values():  # two parts may share one memory
+        for own in self._turn.memory:
             own[:] = own[rows]
 
     def see_quickly(self, context: Any) -> bool:

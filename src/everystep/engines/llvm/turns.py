@@ -32,13 +32,15 @@ class Turn:
         address: Of its argument block.
         y: Where its output is found, (batch, output).
         entering: The state that it reads, (batch, size) by part.
+        memory: Of that state; two parts may share one.
         following: The turn that reads what this one writes.
     """
 
-    __slots__ = ("_block", "address", "entering", "following", "y")
+    __slots__ = ("_block", "address", "entering", "following", "memory", "y")
 
     def __init__(self, block: Block, entering: dict[str, Array], y: Array) -> None:
         self._block, self.entering, self.y = block, entering, y
+        self.memory = list({id(own): own for own in entering.values()}.values())
         self.address = ctypes.addressof(block)
         self.following = self
 

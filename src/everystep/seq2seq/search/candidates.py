@@ -26,7 +26,7 @@ def candidates(scores: Tensor, count: int | None, banned: np.ndarray, only: np.n
     Args:
         scores: Log probabilities, (rows, vocabulary).
         count: How many; ``None`` takes the whole vocabulary in its own order.
-        banned: (rows, any number) symbols that may not follow, FREE for none.
+        banned: (rows or 1 for all, any number) symbols that may not follow, FREE for none.
         only: (rows,) the one symbol that has to follow, FREE where any may; None where all are free.
     """
     if count is None:

@@ -107,17 +107,19 @@ class Bounds:
         return np.where(self.prefix[sentences, n] >= 0, self.prefix[sentences, n], only) if begun else only
 
     def banned(self, sentences: np.ndarray, history: np.ndarray | None, n: int) -> np.ndarray:
-        """Tell which symbols may not follow n others: (rows, any number), FREE where there is none.
+        """Tell which symbols may not follow n others: (rows or 1 for all, any number), FREE where there is none.
 
         Args:
             sentences: (rows,) the sentence of each row.
             history: (rows, n) the symbols of each row so far, where n-grams are blocked.
             n: Symbols so far.
         """
-        always = np.array([self.forbidden], dtype=np.int64).repeat(len(sentences), 0)
+        always = np.array([self.forbidden], dtype=np.int64)
         too_short = [np.where(n < self.shortest[sentences], END, FREE)[:, None]] if n < self.shortest.max() else []
         blocked = [] if history is None else [repeating(history, self.block)]
-        return np.concatenate([always, *too_short, *blocked], axis=1) if too_short or blocked else always
+        if not too_short and not blocked:
+            return always
+        return np.concatenate([always.repeat(len(sentences), 0), *too_short, *blocked], axis=1)
 
 
 def repeating(history: np.ndarray, size: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from everystep.seq2seq.search.candidates import Candidates, candidates
 from everystep.seq2seq.search.finished import Finished
 from everystep.seq2seq.search.hypothesis import Hypothesis
 from everystep.seq2seq.search.limits import Bounds
-from everystep.seq2seq.search.model import Model, Rows, Scores, first_symbols, rows_of
+from everystep.seq2seq.search.model import Model, Rows, first_symbols, rows_of
 from everystep.seq2seq.search.ranking import Ranking
 from everystep.seq2seq.search.tree import Layer, Tree
 from everystep.text.symbols import END
@@ -83,10 +83,12 @@ class Search:
             history = self._history(tree, live.places) if bounds.block else None
             banned, only = bounds.banned(owner, history, n), bounds.only(n, owner)
             grown = self.choose(candidates(scores.log_probabilities, self.count, banned, only), live)
-            _grow(tree, grown, live, scores)
-            parents, live = live, self._survivors(grown, finished.take(tree, grown), live)
-            rows.keep(np.searchsorted(parents.places, grown.parent.ravel()[live.places]), live.places)
-            symbols, owner = grown.symbol.ravel()[live.places], live.places // self.width
+            row = _row_of_parent(grown, live)
+            parent, symbol, log_probability = grown.parent.ravel(), grown.symbol.ravel(), grown.log_probability.ravel()
+            tree.grow(Layer(parent, symbol, log_probability, row, scores.attention))
+            live = self._survivors(grown, finished.take(tree, grown), live)
+            rows.keep(row[live.places], live.places)
+            symbols, owner = symbol[live.places], live.places // self.width
         return finished.hypotheses(tree)
 
     def _start(self, sentences: int) -> Live:
@@ -121,7 +123,6 @@ def each_by_one(pick: Callable[[Candidates, Live], np.ndarray]) -> Choose:
     return choose
 
 
-def _grow(tree: Tree, grown: Grown, live: Live, scores: Scores) -> None:
-    parent = grown.parent.ravel()
-    row = np.minimum(np.searchsorted(live.places, parent), len(live.places) - 1)
-    tree.grow(Layer(parent, grown.symbol.ravel(), grown.log_probability.ravel(), row, scores.attention))
+def _row_of_parent(grown: Grown, live: Live) -> np.ndarray:
+    """The row of the model from which each place grows, (places,); any row where nothing is."""
+    return np.minimum(np.searchsorted(live.places, grown.parent.ravel()), len(live.places) - 1)

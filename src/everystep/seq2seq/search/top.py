@@ -37,15 +37,20 @@ def likeliest(scores: Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
     count = min(count, size)
     values, columns = _on_host(*_greatest(scores, min(count + 1, size)))
     check(values)
-    if count < size:
+    if (values[:, 1:] == values[:, :-1]).any():
+        return _in_order(scores, values, columns, count)
+    return values[:, :count], columns[:, :count]
+
+
+def _in_order(scores: Tensor, values: np.ndarray, columns: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Choose and order anew where numbers are equal; one more than ``count`` was found, if there is one more."""
+    if values.shape[1] > count:
         torn = (values[:, count - 1] == values[:, count]) & (values[:, count] > -np.inf)
         values, columns = values[:, :count], columns[:, :count]
         if torn.any():
             columns[torn] = _lowest(scores[torch.from_numpy(torn).to(scores.device)], values[torn], columns[torn])
-    if (values[:, 1:] == values[:, :-1]).any():
-        order = np.lexsort((columns, -values))
-        values, columns = np.take_along_axis(values, order, 1), np.take_along_axis(columns, order, 1)
-    return values, columns
+    order = np.lexsort((columns, -values))
+    return np.take_along_axis(values, order, 1), np.take_along_axis(columns, order, 1)
 
 
 def _greatest(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -69,17 +74,19 @@ def _greatest(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 def check(values: np.ndarray) -> None:
     """Refuse what can't be log probabilities."""
-    if np.isnan(values).any():
+    greatest = values.max(initial=-np.inf)  # NaN if any is
+    if greatest <= _ROUNDING:
+        return
+    if np.isnan(greatest):
         row = int(np.isnan(values).any(1).argmax())
         raise NonFiniteError(
             f"search: the log probabilities of row {row} hold NaN; the model is broken, or a source without positions "
             "went through a softmax over them."
         )
-    if values.size and values.max() > _ROUNDING:
-        raise ArgumentError(
-            f"search: a log probability is {values.max():.4g}; expected 0 or less: pass what the readout gives through "
-            "torch.log_softmax."
-        )
+    raise ArgumentError(
+        f"search: a log probability is {greatest:.4g}; expected 0 or less: pass what the readout gives through "
+        "torch.log_softmax."
+    )
 
 
 def _lowest(scores: Tensor, values: np.ndarray, columns: np.ndarray) -> np.ndarray:

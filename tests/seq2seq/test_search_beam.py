@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import weakref
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 import everystep as es
 from everystep.seq2seq import Seq2Seq, Seq2SeqConfig
-from everystep.seq2seq.search import Limits, Ranking, beam, force, greedy
+from everystep.seq2seq.search import Limits, Ranking, Scores, beam, force, greedy
 from everystep.text import END, PairBatch, pad
 from searched import EVERY_RANKING, SPECIALS, WORDS, Tables, exhaustive, one_by_one, plain_beam, reader, tables
 
@@ -210,3 +212,23 @@ def test_nothing_is_left_for_a_gradient():
     ((found,),) = beam(model, model.read(lengths), lengths, limits=Limits(maximum=5))
     assert not found.attention.requires_grad
     assert torch.is_grad_enabled()
+
+
+def test_what_a_model_says_is_let_go_but_for_where_it_looked():
+    said_so_far, alive = [], []
+
+    class Together:
+        """Scores and attention are parts of one array, as those of a stream are."""
+
+        def start(self, memory):
+            return memory
+
+        def advance(self, state, symbols, memory):
+            alive.append(sum(one() is not None for one in said_so_far))
+            every = np.log(np.full((len(symbols), 8 + 3), 1 / 8))
+            said_so_far.append(weakref.ref(every))
+            return Scores(torch.from_numpy(every[:, :8]), state, torch.from_numpy(every[:, 8:]))
+
+    beam(Together(), SOURCES, LENGTHS, width=3, limits=Limits(minimum=12, maximum=12))
+    assert len(alive) == 13
+    assert max(alive) <= 1

@@ -43,7 +43,7 @@ class HeldRows:
         """Run the model one step further."""
         self._x[self._rows] = self._embedding(torch.from_numpy(symbols)).detach().numpy()
         every = self._running.step(self._x)
-        out = every if len(self._rows) == len(every) else every[self._rows]
+        out = every if len(self._rows) == len(every) else every[self._rows]  # rows rise: as many are the same
         count = self._embedding.symbols
         looked = None if self._looked is None else torch.from_numpy(out[:, count:])
         return Scores(torch.from_numpy(out[:, :count]), None, looked)

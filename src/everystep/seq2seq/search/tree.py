@@ -36,8 +36,9 @@ class Tree:
         self.layers: list[Layer] = []
 
     def grow(self, layer: Layer) -> None:
-        """Add the nodes of one more step."""
-        self.layers.append(layer)
+        """Add the nodes of one more step; attention is copied, as it may be a part of all that the model said."""
+        looked = layer.attention
+        self.layers.append(layer if looked is None else layer._replace(attention=looked.clone()))
 
     def paths(self, layers: np.ndarray, places: np.ndarray) -> Paths:
         """Walk from nodes back to the root.
